@@ -1,0 +1,35 @@
+# `make help` lists the targets. Each makes the virtual environment it needs.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+export PATH := $(BIN):$(PATH)
+.PHONY: help repro test profile mlflow lint lock
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+repro: .venv/installed ## run everything that params.yaml asks for and is not done yet, then write reports/report.md
+	@python -m stages.plan
+	@dvc repro
+	@python -m pipeline.tracking sync
+
+test: .venv/installed ## run the tests
+	@python -m pytest
+
+profile: .venv/installed ## write a profile into params.yaml: make profile NAME=paper (the reports' settings) or NAME=default
+	@python -m pipeline.config.profile $(NAME)
+
+mlflow: .venv/installed ## browse the recorded runs at http://127.0.0.1:5000
+	mlflow ui --backend-store-uri sqlite:///mlflow.db
+
+lint: .venv/installed ## formatting, style and types
+	@ruff format --check . && ruff check . && mypy
+
+lock: ## compile requirements.in to the pinned requirements.txt (needs uv)
+	uv pip compile --universal --python-version 3.11 --no-header requirements.in -o requirements.txt

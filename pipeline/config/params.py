@@ -1,0 +1,79 @@
+"""From params.yaml to plan files: read, check all of it, expand, write."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from pipeline.config import data, vae
+from pipeline.config.base import mapping, unknown
+from pipeline.runtime import plan
+from pipeline.runtime.errors import UserError
+from pipeline.runtime.plan import Plan
+
+FAMILIES = {family.name: family for family in (vae.FAMILY,)}
+
+
+def read(path: Path) -> Any:
+    """Read params.yaml by the rules of YAML 1.2, as DVC does (`3e-4` is a number).
+
+    Raises:
+        UserError: if there is no such file or it is not YAML.
+    """
+    try:
+        return YAML(typ="safe", pure=True).load(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file.") from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise UserError(f"{path}{line}: not YAML: {error.problem}.") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not YAML: {str(error).splitlines()[0]}") from None
+
+
+def expand(params: object) -> list[Plan]:
+    """Check all of params.yaml and return one plan per step and run.
+
+    Raises:
+        UserError: listing every key that is unknown, missing, of the wrong type or out of range, each with what is allowed.
+    """
+    root, errors = mapping(params, "params.yaml")
+    sections = ["data", *FAMILIES]
+    errors += [unknown("", key, sections) for key in root if key not in sections]
+    errors += [f"{name}: missing; params.yaml has the sections {', '.join(sections)}" for name in sections if name not in root]
+    plans, sets, more = data.expand(root.get("data", {}))
+    errors += more
+    for name, family in FAMILIES.items():
+        if name in root:
+            expanded, more = family.expand(root[name], sets)
+            plans += expanded
+            errors += more
+    if errors:
+        raise UserError("\n".join(["params.yaml cannot be run:", *(f"  {error}" for error in errors)]))
+    return plans
+
+
+def write(plans: list[Plan], root: Path = Path()) -> None:
+    """Write the plan files under `root`; files that already say the same are left alone.
+
+    Plan files of removed runs go, and so do the outputs of their steps (they stay in DVC's cache): a later stage
+    that reads a whole folder of outputs must not find a run that is no longer planned.
+    """
+    planned = {step.path for step in plans}
+    for step in plan.read_all(root):
+        if step.path not in planned:
+            (root / step.path).unlink()
+            if step.output and step.output not in {other.output for other in plans}:
+                shutil.rmtree(root / step.output, ignore_errors=True)
+    for step in plans:
+        path = root / step.path
+        if not path.exists() or path.read_text() != step.text():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_name(path.name + ".partial")
+            partial.write_text(step.text())
+            os.replace(partial, path)
+

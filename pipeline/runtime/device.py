@@ -1,0 +1,32 @@
+"""The device, and what decides its bits: thread count and deterministic kernels."""
+
+import os
+
+import torch
+
+from pipeline.runtime.errors import UserError
+
+
+def prepare() -> torch.device:
+    """Choose the device of this process and make its arithmetic repeatable.
+
+    `PIPELINE_DEVICE` names it (`cpu`, `cuda`, `cuda:1`); otherwise the first GPU is taken where there is one.
+    `PIPELINE_THREADS` sets the CPU threads (1 by default: several stages share a machine, and the thread count changes
+    the last bits of a sum, so equality is promised per device and thread count).
+
+    Raises:
+        UserError: if the device named is not there, or the thread count is not a number.
+    """
+    name = os.environ.get("PIPELINE_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    threads = os.environ.get("PIPELINE_THREADS") or "1"
+    try:
+        torch.set_num_threads(int(threads))
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, ValueError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"PIPELINE_DEVICE={name}, PIPELINE_THREADS={threads}: {reason}") from None
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs to be repeatable
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    return device

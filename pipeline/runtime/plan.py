@@ -1,0 +1,58 @@
+"""Plan files: what one stage of one run reads, writes and is set to."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.runtime.errors import UserError
+
+FOLDER = Path("plan")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One resolved step of one run, stored as `plan/<stage>/<run>.yaml`.
+
+    Args:
+        stage: the script under `stages/` that carries it out, `train_vae`.
+        run: the run it belongs to, `bernoulli`.
+        inputs: name to folder of what the stage reads, relative to the root of the checkout.
+        output: the folder that the stage writes.
+        settings: the keyword arguments of the function that the stage calls.
+    """
+
+    stage: str
+    run: str
+    inputs: dict[str, str] = field(default_factory=dict)
+    output: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        return FOLDER / self.stage / f"{self.run}.yaml"
+
+    @property
+    def address(self) -> str:
+        """The stage's name in DVC, `train_vae@bernoulli`."""
+        return f"{self.stage}@{self.run}"
+
+    def text(self) -> str:
+        return yaml.safe_dump(asdict(self), sort_keys=False, allow_unicode=True, width=120)
+
+    @classmethod
+    def read(cls, path: Path) -> "Plan":
+        """Read one plan file.
+
+        Raises:
+            UserError: if there is no such file.
+        """
+        if not path.is_file():
+            raise UserError(f"{path}: no such plan file; `dvc repro plan` writes one per stage and run of params.yaml.")
+        return cls(**yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+
+
+def read_all(root: Path = Path()) -> list[Plan]:
+    """Return every planned step under `root`, in the order of their paths."""
+    return [Plan.read(path) for path in sorted((root / FOLDER).glob("*/*.yaml"))]

@@ -1,0 +1,45 @@
+"""Progress with rate and remaining time: a bar on a terminal, a plain line now and then in a log file."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+LOG_SECONDS = 15.0  # between two lines of a log file
+
+
+@contextmanager
+def bar(total: int | None, what: str, unit: str = "it") -> Iterator["tqdm[None]"]:
+    """Show progress of `what` through `total` units; call `.update(n)` on what is yielded.
+
+    Args:
+        total: units of work in all, `None` where it is not known.
+        what: a few words at the left of the bar.
+        unit: `"epoch"`, `"step"`, `"image"`; `"B"` counts bytes and scales them.
+    """
+    terminal = sys.stderr.isatty()
+    with tqdm(
+        total=total,
+        desc=what,
+        unit=unit,
+        unit_scale=unit == "B",
+        unit_divisor=1024 if unit == "B" else 1000,
+        dynamic_ncols=terminal,
+        ascii=None if terminal else " #",
+        mininterval=0.2 if terminal else LOG_SECONDS,
+        leave=True,
+        file=sys.stderr if terminal else _Lines(),
+    ) as shown:
+        yield shown
+
+
+class _Lines:
+    """Turn the carriage returns with which tqdm redraws its bar into lines of their own."""
+
+    def write(self, text: str) -> None:
+        if text.strip():
+            print(text.strip("\r\n"), file=sys.stderr, flush=True)
+
+    def flush(self) -> None:
+        sys.stderr.flush()

@@ -1,0 +1,52 @@
+"""Which modules of this repository a script imports: what DVC must watch, and what a checkpoint is valid for."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+EXEMPT = {
+    "stages/job.py": "reads the plan file, takes locks and moves the output into place; computes nothing",
+    "pipeline/runtime/errors.py": "the class of errors that are shown without a traceback",
+    "pipeline/runtime/parent.py": "notices that DVC was killed",
+    "pipeline/runtime/paths.py": "where scratch files and records live",
+    "pipeline/runtime/progress.py": "progress bars",
+    "pipeline/runtime/sources.py": "this list",
+    "pipeline/tracking": "records in MLflow; reads what stages wrote and writes nothing they read",
+}
+"""Modules and packages that cannot change an output and are no dependency of a stage, each with the reason."""
+
+
+def imported(script: str) -> list[str]:
+    """Return `script` and the modules of this repository it imports, directly or not, sorted, without the exempt ones.
+
+    Imports inside functions count; what an exempt module imports counts too, unless that is a whole exempt package.
+
+    Args:
+        script: path relative to the root of the repository, `stages/train_vae.py`.
+    """
+    seen: set[str] = set()
+    waiting = [script]
+    while waiting:
+        module = waiting.pop()
+        if module not in seen and not _exempt(Path(module).parent):
+            seen.add(module)
+            waiting += _imports(module)
+    return sorted(module for module in seen if not _exempt(Path(module)))
+
+
+def _exempt(path: Path) -> bool:
+    return any(str(place) in EXEMPT for place in (path, *path.parents))
+
+
+@cache
+def _imports(module: str) -> list[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse((ROOT / module).read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {str(node.module)} | {f"{node.module}.{alias.name}" for alias in node.names}
+    paths = (name.replace(".", "/") + ".py" for name in names)
+    return [path for path in paths if path.startswith(("pipeline/", "stages/")) and (ROOT / path).is_file()]

@@ -1,0 +1,109 @@
+"""What every stage script does around its own work: read the plan file, take the lock, move the output into place."""
+
+import argparse
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from pipeline.runtime import sources
+from pipeline.runtime.errors import UserError
+from pipeline.runtime.paths import scratch
+from pipeline.runtime.plan import Plan
+from pipeline.tracking.live import LiveRun
+
+
+@dataclass(frozen=True)
+class Job:
+    """One stage of one run at work.
+
+    Args:
+        plan: the resolved plan file.
+        output: a fresh folder to write into; it becomes `plan.output` when the stage is done.
+        scratch: a folder for checkpoints, kept while plan, inputs and code stay the same and the stage is unfinished.
+        log: `log(seed, epoch, metrics)` shows a finished epoch in MLflow while the stage runs; it writes no file.
+    """
+
+    plan: Plan
+    output: Path
+    scratch: Path
+    log: Callable[[int, int, Mapping[str, float]], None]
+
+    def input(self, name: str) -> Path:
+        """Return the folder of the declared input `name`."""
+        return Path(self.plan.inputs[name])
+
+
+def run(main: Callable[[Job], None]) -> None:
+    """Carry out the stage whose plan file the command line names, and exit with a message where the user must act."""
+    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
+    parser.add_argument("plan", type=Path, help="plan file of the stage, plan/<stage>/<run>.yaml")
+    try:
+        with _job(Plan.read(parser.parse_args().plan)) as job:
+            main(job)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+
+
+@contextmanager
+def _job(plan: Plan) -> Iterator[Job]:
+    missing = [folder for folder in plan.inputs.values() if not Path(folder).exists()]
+    if missing:
+        raise UserError(f"{plan.address}: {', '.join(missing)} is missing; `dvc repro {plan.address}` makes it first.")
+    state = scratch() / "stages" / plan.address / _key(plan)
+    output = Path(plan.output)
+    partial = output.with_name(f".{output.name}.partial")
+    with ExitStack() as stack:
+        # the key guards the checkpoint against a second temporary copy, the output against a second plan
+        for what in (state.name, str(output.resolve())):
+            stack.enter_context(_alone(what, plan.address))
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        state.mkdir(parents=True, exist_ok=True)
+        live = LiveRun(plan, attempt=state.name)
+        try:
+            yield Job(plan, partial, state, live.log)
+        except BaseException:
+            live.close(failed=True)
+            raise
+        live.close(failed=False)
+        shutil.rmtree(output, ignore_errors=True)
+        os.replace(partial, output)
+        shutil.rmtree(state, ignore_errors=True)  # a forced rerun starts afresh
+
+
+@contextmanager
+def _alone(what: str, address: str) -> Iterator[None]:
+    """Hold the lock named by `what`; another process that holds it is waited for."""
+    folder = scratch() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / hashlib.sha256(what.encode()).hexdigest()[:16])
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"{address}: another process is at it (started before DVC was killed?); waiting for it.", file=sys.stderr)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _key(plan: Plan) -> str:
+    """Hash what decides the output: plan file, inputs, modules and the version of torch."""
+    digest = hashlib.sha256(plan.text().encode())
+    digest.update(version("torch").encode())
+    inputs = [file for folder in plan.inputs.values() for file in sorted(Path(folder).rglob("*")) if file.is_file()]
+    modules = [sources.ROOT / module for module in sources.imported(f"stages/{plan.stage}.py")]
+    for file in [*inputs, *modules]:
+        digest.update(file.name.encode())
+        with file.open("rb") as content:
+            digest.update(hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()[:16]

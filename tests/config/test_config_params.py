@@ -1,0 +1,147 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.config.params import expand, read, write
+from pipeline.runtime.errors import UserError
+from pipeline.runtime.plan import Plan, read_all
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def params():
+    return YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+
+
+def refusal(params) -> str:
+    with pytest.raises(UserError) as error:
+        expand(params)
+    return str(error.value)
+
+
+def test_every_run_has_its_steps_with_inherited_and_overridden_knobs(params):
+    params["vae"]["kl_samples"] = 77
+    params["vae"]["runs"] = {"a": {"data": "binarized_digits28"}, "b": {"data": "binarized_digits28", "kl_samples": 5}}
+    plans = {plan.address: plan for plan in expand(params)}
+    assert set(plans) == {f"data@{name}" for name in params["data"]} | {
+        "train_vae@a", "train_vae@b", "likelihood@a", "likelihood@b"
+    }  # fmt: skip
+    assert plans["train_vae@a"].settings["kl_samples"] == 77
+    assert plans["train_vae@b"].settings["kl_samples"] == 5
+    assert plans["likelihood@a"].inputs == {"data": "data/binarized_digits28", "model": plans["train_vae@a"].output}
+    assert "importance_samples" in plans["likelihood@a"].settings
+    assert "importance_samples" not in plans["train_vae@a"].settings
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("kl", "monte_carl", "vae.kl: 'monte_carl' is not one of analytic, monte_carlo; did you mean monte_carlo?"),
+        ("epochs", "ten", "vae.epochs: 'ten' is not a whole number"),
+        ("epochs", 0, "vae.epochs: 0 is not at least 1"),
+        ("epochs", True, "vae.epochs: True is not a whole number"),
+        ("learning_rate", -1.0, "vae.learning_rate: -1.0 is not greater than 0"),
+        ("learning_rate", float("nan"), "vae.learning_rate: nan is not a finite number"),
+        ("seeds", [], "vae.seeds: empty"),
+        ("seeds", [0, -1], "vae.seeds[1]: -1 is not at least 0"),
+        ("seeds", [1, 1], "vae.seeds: [1, 1] holds a value twice"),
+        ("seeds", 3, "vae.seeds: 3 is not a list"),
+        ("importance_samples", [10, 15], "vae.importance_samples: 10 does not divide 15"),
+        ("latnet", 3, "vae.latnet: unknown key; did you mean latent?"),
+    ],
+)
+def test_a_mistake_is_named_with_its_key_value_and_what_is_allowed(params, key, value, message):
+    params["vae"][key] = value
+    assert message in refusal(params)
+    del params["vae"][key]
+    if key == "latnet":
+        params["vae"]["runs"]["bernoulli"][key] = value
+    else:
+        params["vae"][key] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")["vae"][key]
+        params["vae"]["runs"]["bernoulli"][key] = value
+    assert message.replace("vae.", "vae.runs.bernoulli.", 1) in refusal(params)
+
+
+def test_a_missing_knob_says_what_is_needed(params):
+    del params["vae"]["kl"], params["vae"]["latent"]
+    text = refusal(params)
+    assert "vae.kl: missing; one of analytic, monte_carlo is needed" in text
+    assert "vae.latent: missing; dimensions of z is needed" in text
+
+
+@pytest.mark.parametrize("name", ["../x", "a;id", "Bernoulli", "", "é", "a b", 3, "x" * 65])
+def test_run_names_that_could_escape_or_confuse_are_refused(params, name):
+    params["vae"]["runs"][name] = {"data": "binarized_digits28"}
+    assert "is not a run name" in refusal(params)
+
+
+def test_a_run_needs_a_data_set_that_exists(params):
+    params["vae"]["runs"] = {"a": {"data": "binarized_digits82"}, "b": {}, "c": None, "d": {"data": ["x"]}}
+    text = refusal(params)
+    assert "vae.runs.a.data: 'binarized_digits82' is not one of the sets under data" in text
+    assert "did you mean binarized_digits28?" in text
+    assert "vae.runs.b.data: missing" in text
+    assert "vae.runs.c: None is not a mapping" in text
+    assert "vae.runs.d.data: ['x'] is not one of" in text
+
+
+def test_all_mistakes_are_listed_at_once_and_an_inherited_one_only_once(params):
+    params["vae"]["kl"] = "none"
+    params["vae"]["runs"]["bernoulli"]["epochs"] = 0
+    params["gam"] = {}
+    text = refusal(params)
+    assert text.count("'none' is not one of") == 1
+    assert "vae.runs.bernoulli.epochs" in text and "gam: unknown key" in text
+
+
+@pytest.mark.parametrize("root", [None, [], "text", {}, {"vae": None, "data": None}, {"vae": {"runs": []}, "data": []}])
+def test_documents_of_another_shape_are_refused(root):
+    assert "params.yaml cannot be run" in refusal(root)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("a: [1", "line 1"), ("a: 1\na: 2", "line 2"), ("\t- x", "not YAML"), (b"\xff\xfe\x00a", "not YAML")]
+)
+def test_what_is_not_yaml_is_refused_with_its_line(tmp_path, text, message):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UserError, match=message):
+        read(path)
+    with pytest.raises(UserError, match="no such file"):
+        read(tmp_path / "other.yaml")
+
+
+def test_numbers_are_read_as_dvc_reads_them(tmp_path):
+    (tmp_path / "params.yaml").write_text("rate: 3e-4\n")
+    assert read(tmp_path / "params.yaml") == {"rate": 0.0003}
+
+
+def test_writing_touches_only_what_changed_and_prunes_removed_runs(tmp_path):
+    keep = Plan("train_vae", "keep", {}, "models/vae/keep", {"epochs": 1})
+    gone = Plan("train_vae", "gone", {}, "models/vae/gone", {"epochs": 1})
+    write([keep, gone], tmp_path)
+    for plan in (keep, gone):
+        (tmp_path / plan.output).mkdir(parents=True)
+    before = (tmp_path / keep.path).stat().st_mtime_ns
+    write([keep], tmp_path)
+    assert read_all(tmp_path) == [keep]
+    assert (tmp_path / keep.path).stat().st_mtime_ns == before
+    assert (tmp_path / keep.output).exists() and not (tmp_path / gone.output).exists()
+
+
+def test_the_stage_refuses_in_words_writes_nothing_and_is_quick_to_import(tmp_path):
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text().replace("kl: analytic", "kl: exact", 1))
+    (tmp_path / "plan/old").mkdir(parents=True)
+    (tmp_path / "plan/old/run.yaml").write_text("stage: old\nrun: run\n")
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom stages.plan import main\n"
+    tail = "finally: assert not {'torch', 'mlflow', 'numpy', 'pandas'} & set(sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}try: main()\n{tail}"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "vae.kl: 'exact' is not one of analytic, monte_carlo" in done.stderr and "Traceback" not in done.stderr
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.yaml")] == ["params.yaml", "plan/old/run.yaml"]
