@@ -1,8 +1,8 @@
 """What every stage script does around its own work: read the plan file, take the lock, move the output into place."""
 
 import argparse
+import errno
 import hashlib
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +18,9 @@ from pipeline.runtime.errors import UserError
 from pipeline.runtime.paths import scratch
 from pipeline.runtime.plan import Plan
 from pipeline.tracking.live import LiveRun
+
+NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+"""Errors of the file system that the user must mend."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,10 @@ def run(main: Callable[[Job], None]) -> None:
             main(job)
     except UserError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        if error.errno not in NO_PLACE:
+            raise
+        sys.exit(f"error: {error.strerror}: {error.filename or scratch()}; make room or give permission, then run again.")
 
 
 @contextmanager
@@ -59,14 +66,13 @@ def _job(plan: Plan) -> Iterator[Job]:
         raise UserError(f"{plan.address}: {', '.join(missing)} is missing; `dvc repro {plan.address}` makes it first.")
     state = scratch() / "stages" / plan.address / _key(plan)
     output = Path(plan.output)
-    partial = output.with_name(f".{output.name}.partial")
+    partial = state / "output" / output.name
     with ExitStack() as stack:
         # the key guards the checkpoint against a second temporary copy, the output against a second plan
         for what in (state.name, str(output.resolve())):
             stack.enter_context(_alone(what, plan.address))
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        state.mkdir(parents=True, exist_ok=True)
         live = LiveRun(plan, attempt=state.name)
         try:
             yield Job(plan, partial, state, live.log)
@@ -74,9 +80,15 @@ def _job(plan: Plan) -> Iterator[Job]:
             live.close(failed=True)
             raise
         live.close(failed=False)
-        shutil.rmtree(output, ignore_errors=True)
-        os.replace(partial, output)
+        _move(partial, output)
         shutil.rmtree(state, ignore_errors=True)  # a forced rerun starts afresh
+
+
+def _move(partial: Path, output: Path) -> None:
+    """Put a finished folder in the place of what may lie there."""
+    shutil.rmtree(output, ignore_errors=True)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(partial, output)
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from pipeline.metrics.likelihood import effective_sample_size, log_weights, mean
 from pipeline.runtime.checkpoint import Checkpoint
 from pipeline.runtime.progress import bar
 from pipeline.runtime.seeding import generator
+from pipeline.vae.evaluate import elbo
 from pipeline.vae.network import Vae, load
-from pipeline.vae.train import elbo
 
 PICTURES = 64  # samples, and reconstructed images, that the report may show
 
@@ -40,7 +40,7 @@ def score(
     """
     images = store.load(data, device)
     models = load(model, device)
-    with bar(len(models) * len(images.binary("test")), output.name.strip("."), "image") as progress:
+    with bar(len(models) * len(images.binary("test")), output.name, "image") as progress:
         seeds = {}
         for seed, net in models.items():
             valid, test = (

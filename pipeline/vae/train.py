@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +13,7 @@ from pipeline.runtime.checkpoint import Checkpoint
 from pipeline.runtime.progress import bar
 from pipeline.runtime.seeding import generator, seeded
 from pipeline.vae import network as networks
+from pipeline.vae.evaluate import elbo
 from pipeline.vae.objective import bernoulli_log_likelihood, kl_analytic, kl_monte_carlo, sample_posterior
 
 Log = Callable[[int, int, Mapping[str, float]], None]
@@ -55,7 +55,7 @@ def fit(
     pixels = {split: images.binary(split) for split in ("train", "valid", "test")}
     settings = {"network": network, "hidden": hidden, "latent": latent}
     weights, rows = {}, []
-    with bar(len(seeds) * epochs, output.name.strip("."), "epoch") as progress:
+    with bar(len(seeds) * epochs, output.name, "epoch") as progress:
         for seed in seeds:
             with seeded(seed, "init"):
                 model = networks.build(**settings).to(device)
@@ -124,27 +124,3 @@ def train_epoch(
         optimiser.step()
         total += loss.detach()
     return total.item() / len(pixels)
-
-
-@torch.no_grad()
-def elbo(model: networks.Vae, pixels: Tensor, random: torch.Generator, chunk: int = 2000) -> dict[str, float]:
-    """Estimate the ELBO of a whole split with one fresh sample of z per image.
-
-    Args:
-        model: the autoencoder.
-        pixels: images in {0, 1}, uint8 `(n, 1, 28, 28)`.
-        random: source of the noise.
-        chunk: images at once.
-
-    Returns:
-        Means over images in nats: `elbo`, `reconstruction` = -E log p(x|z), `kl` in closed form.
-    """
-    sums: Any = torch.zeros(2, dtype=torch.float64, device=pixels.device)
-    for part in pixels.split(chunk):
-        x = part.float()
-        mean, logvar = model.posterior(x)
-        z = sample_posterior(mean, logvar, torch.randn(mean.shape, generator=random, device=mean.device))
-        terms = -bernoulli_log_likelihood(x.flatten(1), model.decode(z)), kl_analytic(mean, logvar)
-        sums += torch.stack([term.double().sum() for term in terms])
-    reconstruction, kl = (sums / len(pixels)).tolist()
-    return {"elbo": -reconstruction - kl, "reconstruction": reconstruction, "kl": kl}

@@ -1,0 +1,23 @@
+"""The order of an epoch, on the device of the images."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def epoch_batches(count: int, batch: int, random: torch.Generator, drop_last: bool = False) -> Sequence[Tensor]:
+    """Return the index tensors of one shuffled epoch, each image once.
+
+    Args:
+        count: images of the split.
+        batch: images per step.
+        random: source of the order; the indices live on its device.
+        drop_last: leave out a last batch of fewer than `batch` images.
+
+    Returns:
+        int64 tensors `(batch,)`, the last one shorter unless it is left out.
+    """
+    order = torch.randperm(count, generator=random, device=random.device)
+    parts: Sequence[Tensor] = torch.split(order, batch)
+    return parts[: count // batch] if drop_last else parts

@@ -1,0 +1,120 @@
+"""The formats in which images are published, each turned into arrays of bytes."""
+
+import gzip
+import io
+import pickle
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
+
+from pipeline.data.errors import DataError
+
+Bytes = NDArray[np.uint8]
+
+
+def idx(path: Path) -> Bytes:
+    """Read an array of bytes in MNIST's IDX format, gzipped or not; the shape is in its header."""
+    raw = path.read_bytes()
+    try:
+        content = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+    except (EOFError, OSError, zlib.error) as error:
+        raise DataError(f"{path}: damaged gzip file ({error}).") from error
+    if content[:3] != b"\0\0\x08" or len(content) < 4 + 4 * content[3]:
+        raise DataError(f"{path}: no IDX file of bytes.")
+    shape = np.frombuffer(content, ">u4", content[3], 4)
+    values = np.frombuffer(content, np.uint8, offset=4 + 4 * content[3])
+    if values.size != shape.prod(dtype=np.int64):
+        raise DataError(f"{path}: {values.size:,} values, its header says {' x '.join(map(str, shape))}.")
+    return values.reshape(shape)
+
+
+def amat(path: Path, columns: int = 784) -> Bytes:
+    """Read lines of `columns` digits 0 or 1, one space between two of them; returns `(lines, columns)`."""
+    text = np.frombuffer(path.read_bytes(), np.uint8)
+    if text.size == 0 or text.size % (2 * columns):
+        raise DataError(f"{path}: {text.size:,} bytes are no whole number of lines of {columns} digits.")
+    pairs = text.reshape(-1, columns, 2)
+    digits, gaps = pairs[..., 0] - ord("0"), pairs[..., 1]
+    if digits.max() > 1 or (gaps[:, :-1] != ord(" ")).any() or (gaps[:, -1] != ord("\n")).any():
+        raise DataError(f"{path}: something else than digits 0 and 1 with one space between them.")
+    return digits
+
+
+def svhn(path: Path) -> tuple[Bytes, NDArray[np.int64]]:
+    """Read SVHN's cropped digits, a Matlab file of `X` `(32, 32, 3, n)` and `y` `(n, 1)`; 10 stands for digit 0."""
+    try:
+        content = loadmat(path, variable_names=["X", "y"])
+        images, labels = content["X"], content["y"].ravel()
+    except (ValueError, TypeError, KeyError, NotImplementedError, OSError, MatReadError, zlib.error) as error:
+        raise DataError(f"{path}: no Matlab file with X and y ({error}).") from error
+    if images.dtype != np.uint8 or images.shape != (32, 32, 3, len(labels)) or labels.min() < 1 or labels.max() > 10:
+        raise DataError(
+            f"{path}: X is {images.dtype} {images.shape} and y has {len(labels)} labels; not SVHN's cropped digits."
+        )
+    return np.ascontiguousarray(images.transpose(3, 2, 0, 1)), labels.astype(np.int64) % 10
+
+
+_RECONSTRUCT = np.zeros(0).__reduce__()[0]  # lives in numpy.core in files of that time, elsewhere today
+_ALLOWED = {
+    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+}
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Rebuild plain containers, numbers, texts and numpy arrays; whatever else a pickle names is refused."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _ALLOWED:
+            raise pickle.UnpicklingError(f"names {module}.{name}, which no official batch needs")
+        return _ALLOWED[module, name]
+
+
+def cifar_batch(content: bytes, name: str) -> tuple[Bytes, NDArray[np.int64]]:
+    """Read a batch of CIFAR-10, a pickled dict of `data` `(n, 3072)` and `labels`; returns `(n, 3, 32, 32)`, `(n,)`."""
+    try:
+        batch = _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
+        images, labels = batch[b"data"], np.array(batch[b"labels"], dtype=np.int64)
+    except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise DataError(f"{name}: no batch of CIFAR-10 ({error}).") from error
+    if getattr(images, "dtype", None) != np.uint8 or images.shape != (len(labels), 3072):
+        raise DataError(f"{name}: data is not an array of bytes `({len(labels)}, 3072)`.")
+    return images.reshape(-1, 3, 32, 32), labels
+
+
+def picture(content: bytes, name: str, size: int, *, crop: bool, channels: int = 3, jpeg: bool = False) -> Bytes:
+    """Decode one picture and scale it to `size` x `size` by PIL's bicubic filter; returns `(channels, size, size)`.
+
+    Args:
+        content: the encoded picture.
+        name: of the picture, for messages.
+        size: of the result in pixels.
+        crop: keep the centre square only; otherwise the aspect ratio is given up.
+        channels: 3 for RGB, 1 for grey.
+        jpeg: encode the result as JPEG by PIL's defaults and decode it again.
+
+    Raises:
+        DataError: if this is no picture, or a damaged one.
+    """
+    try:
+        with Image.open(io.BytesIO(content)) as opened:
+            image = opened.convert("RGB" if channels == 3 else "L")
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{name}: no picture that can be read ({error}).") from error
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    box = (left, top, left + side, top + side) if crop else None
+    image = image.resize((size, size), Image.Resampling.BICUBIC, box)
+    if jpeg:
+        encoded = io.BytesIO()
+        image.save(encoded, "JPEG")
+        image = Image.open(encoded)
+    return np.asarray(image, np.uint8).reshape(size, size, channels).transpose(2, 0, 1)

@@ -1,0 +1,107 @@
+"""Charts and picture sheets that several chapters draw."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+from PIL import Image
+
+from pipeline.report import style
+
+GROUND = 255  # grey level between the images of a sheet
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as the templates show it.
+
+    Args:
+        path: relative to the report, with forward slashes.
+        title: a few words, shown where the picture cannot be.
+        caption: data set, run, epoch, seed and units.
+    """
+
+    path: str
+    title: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of a chart against epochs.
+
+    Args:
+        label: of the legend.
+        values: a row per epoch, a column per seed; drawn as the mean over seeds with a band from smallest to largest.
+        look: keyword arguments of matplotlib's `plot`.
+    """
+
+    label: str
+    values: pd.DataFrame
+    look: dict[str, Any]
+
+
+def curves(path: Path, lines: Sequence[Curve], ylabel: str) -> None:
+    """Draw curves over epochs."""
+    with style.chart(path) as axes:
+        for curve in lines:
+            epochs, mean = curve.values.index.to_numpy(), curve.values.mean(axis=1).to_numpy()
+            axes.plot(epochs, mean, label=curve.label, **curve.look)
+            if curve.values.shape[1] > 1:
+                low, high = curve.values.min(axis=1).to_numpy(), curve.values.max(axis=1).to_numpy()
+                axes.fill_between(epochs, low, high, color=curve.look["color"], alpha=0.2, linewidth=0)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(ylabel)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+        axes.legend()
+
+
+def sheet(path: Path, images: np.ndarray, columns: int, scale: int, group: int = 1) -> None:
+    """Write images side by side as a PNG, each pixel a square of `scale` by `scale`.
+
+    Args:
+        path: file to write; its folder is made.
+        images: uint8 `(n, c, h, w)`, c = 1 or 3, in reading order; n a multiple of `columns`, so that no cell is empty.
+        columns: images per row.
+        scale: side of a pixel in the PNG.
+        group: rows that stand closer together, such as originals above their reconstructions.
+
+    Raises:
+        ValueError: if the images do not fill the rows.
+    """
+    n, c, h, w = images.shape
+    if n % columns:
+        raise ValueError(f"{n} images do not fill rows of {columns}")
+    rows = n // columns
+    tall = np.asarray(images).transpose(0, 2, 3, 1).repeat(scale, axis=1).repeat(scale, axis=2)
+    gap, wide = 2, 2 if group == 1 else 8
+    tops = [gap + row * (h * scale + gap) + row // group * (wide - gap) for row in range(rows)]
+    canvas = np.full((tops[-1] + h * scale + gap, gap + columns * (w * scale + gap), c), GROUND, np.uint8)
+    for number, image in enumerate(tall):
+        top, left = tops[number // columns], gap + number % columns * (w * scale + gap)
+        canvas[top : top + h * scale, left : left + w * scale] = image
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(canvas[..., 0] if c == 1 else canvas).save(path, optimize=True)
+
+
+def whole_rows(count: int, columns: int) -> tuple[int, int]:
+    """Return how many of `count` images fill rows of at most `columns`, and the columns of such a row."""
+    columns = min(count, columns)
+    return count // columns * columns, columns
+
+
+def grey(images: np.ndarray, levels: int) -> np.ndarray:
+    """Return images as uint8 in 0..255: integers in 0..levels-1, or floats in [0, 1]."""
+    whole = images.dtype == np.uint8
+    scaled: np.ndarray = images * (255 / (levels - 1)) if whole else images.clip(0, 1) * 255
+    return np.asarray(np.rint(scaled), np.uint8)
+
+
+def interleave(above: np.ndarray, below: np.ndarray, columns: int) -> np.ndarray:
+    """Return rows of `above` and `below` in turn, `columns` images a row."""
+    rows = [part[start : start + columns] for start in range(0, len(above), columns) for part in (above, below)]
+    return np.concatenate(rows)

@@ -1,0 +1,187 @@
+"""The numbers that the five reports state, and how ours compares with each of them."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Number = int | float
+Value = Number | str | list[Number | str]
+Verdict = Literal["matches", "differs", "within band", "outside band", "other data", "other settings", "not run"]
+
+MEANING: dict[Verdict, str] = {
+    "matches": "as far from the report's number as the row tolerates, or nearer",
+    "differs": "farther than that",
+    "within band": "inside the band in which a faithful repetition falls",
+    "outside band": "not inside it",
+    "other data": "our run used another data set: the difference is shown, not judged",
+    "other settings": "our run used the same data set but other settings: the difference is shown, not judged",
+    "not run": "no finished run of ours measures it",
+}
+
+
+class Model(BaseModel):
+    """A part of reported.yaml: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(Model):
+    """One of the five reports."""
+
+    file: str
+    course: str
+
+
+class Experiment(Model):
+    """What the rows of one experiment share; `settings` are conditions of every measured number."""
+
+    title: str
+    settings: dict[str, Any] = {}
+
+
+class Ours(Model):
+    """Where our number is found: a finished stage of a run, and a metric, curve, setting or card entry of it."""
+
+    stage: str
+    run: str
+    metric: str | None = None
+    curve: str | None = None
+    setting: str | None = None
+    card: str | None = None
+    reduce: Literal["last", "all", "range", "product"] | None = None
+    negate: bool = False
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if sum(place is not None for place in (self.metric, self.curve, self.setting, self.card)) != 1:
+            raise ValueError("exactly one of metric, curve, setting, card is needed")
+        if self.curve is not None and self.reduce is None:
+            raise ValueError("a curve needs `reduce`")
+        return self
+
+
+class Row(Model):
+    """One reported number; see the head of reported.yaml."""
+
+    id: str
+    report: str
+    experiment: str
+    quantity: str
+    value: Value
+    unit: str = ""
+    protocol: dict[str, Any] = {}
+    ours: Ours | None
+    band: tuple[Number | None, Number | None] | None = None
+    tolerance: float | None = Field(default=None, ge=0)
+    headline: bool = False
+
+    @model_validator(mode="after")
+    def _judgeable(self) -> Self:
+        if self.ours is not None and (self.band is None) == (self.tolerance is None):
+            raise ValueError(f"{self.id}: a number that is compared needs either a band or a tolerance")
+        return self
+
+
+class Reported(Model):
+    """The whole of reported.yaml."""
+
+    reports: dict[str, Source]
+    experiments: dict[str, Experiment]
+    rows: list[Row]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        ids = [row.id for row in self.rows]
+        if twice := {name for name in ids if ids.count(name) > 1}:
+            raise ValueError(f"rows that stand twice: {sorted(twice)}")
+        for row in self.rows:
+            if row.report not in self.reports or row.experiment not in self.experiments:
+                raise ValueError(f"{row.id}: unknown report {row.report} or experiment {row.experiment}")
+        return self
+
+    def row(self, name: str) -> Row:
+        """Return the row with this id."""
+        return next(row for row in self.rows if row.id == name)
+
+    def conditions(self, row: Row) -> dict[str, Any]:
+        """Return what must hold of our run for its number to be judged against `row`."""
+        settled = row.ours is not None and (row.ours.setting or row.ours.card)
+        # the row's own protocol comes first, and wins
+        return {} if settled else {**row.protocol, **self.experiments[row.experiment].settings, **row.protocol}
+
+
+def read() -> Reported:
+    """Read the data file that lies beside this module."""
+    return Reported.model_validate(yaml.safe_load(Path(__file__).with_name("reported.yaml").read_text()))
+
+
+@dataclass(frozen=True)
+class Found:
+    """Our number.
+
+    Args:
+        value: as it was measured.
+        facts: what is known of the run and the measurement: `data`, `split`, `images` and the settings.
+        spread: standard deviation over seeds, `None` where there is one seed or nothing to spread.
+    """
+
+    value: Value
+    facts: dict[str, Any]
+    spread: float | None = None
+
+
+def deviations(conditions: dict[str, Any], facts: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return the (condition, fact) pairs that are known on both sides and differ, by key."""
+    return {key: (want, facts[key]) for key, want in conditions.items() if key in facts and facts[key] != want}
+
+
+def difference(row: Row, found: Found) -> float | None:
+    """Return ours minus the report's: signed for two numbers, the largest absolute one for two lists.
+
+    A list of ours beside one number of theirs is a choice: its nearest element counts. Words have no difference.
+    """
+    theirs, ours = row.value, found.value
+    if isinstance(theirs, Number) and isinstance(ours, list):
+        ours = min((o for o in ours if isinstance(o, Number)), key=lambda o: abs(o - theirs), default="")
+    if isinstance(theirs, Number) and isinstance(ours, Number):
+        return float(ours - theirs)
+    if isinstance(theirs, list) and isinstance(ours, list):
+        pairs = [(t, o) for t, o in zip(theirs, ours, strict=False) if isinstance(t, Number) and isinstance(o, Number)]
+        gaps = [abs(o - t) for t, o in pairs]
+        return float(max(gaps, key=lambda gap: math.inf if math.isnan(gap) else gap)) if gaps else None
+    return None
+
+
+def verdict(row: Row, conditions: dict[str, Any], found: Found | None) -> Verdict:
+    """Judge our number against the report's.
+
+    Args:
+        row: the reported number.
+        conditions: what must hold of our run, by key (`Reported.conditions`).
+        found: our number, `None` if no finished run measures it.
+    """
+    if found is None:
+        return "not run"
+    other = deviations(conditions, found.facts)
+    if "data" in other:
+        return "other data"
+    if other:
+        return "other settings"
+    if row.band is not None:
+        low, high = row.band
+        values = found.value if isinstance(found.value, list) else [found.value]
+        inside = all(
+            isinstance(v, Number) and (-math.inf if low is None else low) <= v <= (math.inf if high is None else high)
+            for v in values
+        )
+        return "within band" if inside else "outside band"
+    if found.value == row.value:
+        return "matches"
+    if isinstance(row.value, list) and isinstance(found.value, list) and len(row.value) != len(found.value):
+        return "differs"
+    gap = difference(row, found)
+    return "matches" if gap is not None and abs(gap) <= (row.tolerance or 0.0) else "differs"

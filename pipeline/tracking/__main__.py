@@ -1,0 +1,23 @@
+"""Bring MLflow level with the finished stages: `python -m pipeline.tracking sync`."""
+
+import argparse
+import sys
+
+from pipeline.tracking.sync import sync
+
+
+def main() -> int:
+    """Read the command line, carry it out and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.tracking", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("sync", help="record every finished stage that the store does not hold yet")
+    command.add_argument(
+        "--all", action="store_true", help="compare every record with the store, and add its files again"
+    )
+    summary = sync(everything=parser.parse_args().all)
+    print(summary, file=sys.stderr if summary.failure else sys.stdout)
+    return 1 if summary.failure else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,205 @@
+"""What is to be recorded of each finished stage, read from files that DVC tracks; MLflow plays no part here."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from pipeline.runtime import history
+from pipeline.runtime.plan import Plan, read_all
+from pipeline.tracking.store import Points, metric_name
+
+# Training writes below models/, scoring below scores/; other stages prepare or draw, and have no record of their own.
+RECORDED = ("models", "scores")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One finished stage: its plan, the checksums that identify it, and where its files lie.
+
+    Args:
+        plan: the resolved step.
+        root: the checkout that `plan` and its paths belong to.
+        digest: MD5 of the plan file.
+        inputs: MD5 of every input, by path.
+        outputs: MD5 of every output, by path.
+        figures: the pictures that belong to this run alone.
+    """
+
+    plan: Plan
+    root: Path
+    digest: str
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    figures: tuple[Path, ...]
+
+    @property
+    def key(self) -> dict[str, str]:
+        """The tags that tell this record from every other."""
+        return identity(self.plan, self.digest) | {
+            "inputs": json.dumps(self.inputs),
+            "outputs": json.dumps(self.outputs),
+        }
+
+    @property
+    def output(self) -> Path:
+        """The folder that the stage wrote."""
+        return self.root / self.plan.output
+
+    def figures_digest(self) -> str:
+        """Return one checksum of all figures and their names."""
+        return hashlib.md5(json.dumps([(file.name, md5(file)) for file in self.figures]).encode()).hexdigest()
+
+    def intact(self) -> bool:
+        """Return whether the outputs that lie here are those that `dvc.lock` names."""
+        return all(
+            (self.root / path).exists() and dvc_md5(self.root / path) == value for path, value in self.outputs.items()
+        )
+
+    def params(self) -> dict[str, str]:
+        """Return the settings, the inputs and the protocol of the scores."""
+        return parameters(self.plan) | {
+            f"protocol.{name}": value for name, value in words(self.metrics().get("protocol", {})).items()
+        }
+
+    def metrics(self) -> dict[str, Any]:
+        """Return what the stage wrote to `metrics.json`, empty where it wrote none."""
+        file = self.output / "metrics.json"
+        content: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+        return content
+
+    def seeds(self) -> dict[int, Points]:
+        """Return the training curves of each seed."""
+        file = self.output / "history.csv"
+        curves: dict[int, Points] = defaultdict(dict)
+        for row in history.read(file) if file.is_file() else []:
+            for name, value in row.items():
+                if name not in ("seed", "epoch"):
+                    curves[int(row["seed"])][metric_name(name), int(row["epoch"])] = value
+        return dict(curves)
+
+    def summary(self) -> Points:
+        """Return the curves' mean over seeds, their sample standard deviation as `<metric>_std`, and the scores."""
+        together: dict[tuple[str, int], list[float]] = defaultdict(list)
+        for curve in self.seeds().values():
+            for point, value in curve.items():
+                together[point].append(value)
+        result: Points = {}
+        with np.errstate(
+            invalid="ignore", over="ignore"
+        ):  # a diverged seed makes the mean infinite or NaN, and so be it
+            for (name, step), values in together.items():
+                result[name, step] = float(np.mean(values))
+                if len(values) > 1:
+                    result[f"{name}_std", step] = float(np.std(values, ddof=1))
+        return result | numbers({name: value for name, value in self.metrics().items() if name != "protocol"})
+
+    def files(self) -> list[Path]:
+        """Return what is kept with the record besides figures: the plan file and the numbers."""
+        candidates = [self.root / self.plan.path, self.output / "history.csv", self.output / "metrics.json"]
+        return [file for file in candidates if file.is_file()]
+
+    def weights(self) -> dict[str, str]:
+        """Return the SHA-256 of every file of weights, by its name without ending."""
+        files = sorted(self.output.glob("*.safetensors"))
+        return {f"weights.{file.stem}": f"sha256:{_digest(file, 'sha256')}" for file in files}
+
+
+def finished(root: Path, figures: Path) -> tuple[list[Record], int]:
+    """Return the record of every planned training and scoring that is finished, and the number of those that are not.
+
+    A stage is finished when `dvc.lock` holds it with the plan file that lies here and its output exists.
+
+    Args:
+        root: root of the checkout whose `plan/`, `dvc.lock` and outputs are read.
+        figures: folder of the figures, `<family>/<run>/<name>.png` below it.
+    """
+    lock = root / "dvc.lock"
+    entries = (
+        yaml.load(lock.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))["stages"] if lock.exists() else {}
+    )
+    plans = [plan for plan in read_all(root) if Path(plan.output).parts[0] in RECORDED]
+    records = []
+    for plan in plans:
+        entry = entries.get(plan.address, {})
+        deps, outs = (
+            {item["path"]: item["md5"] for item in entry.get(side, []) if "md5" in item} for side in ("deps", "outs")
+        )
+        digest = md5(root / plan.path)
+        if deps.get(plan.path.as_posix()) == digest and (root / plan.output).is_dir():
+            inputs = {path: value for path, value in deps.items() if _is_input(plan, path)}
+            drawn = tuple(sorted((figures / family(plan) / plan.run).glob("*.png")))
+            records.append(Record(plan, root, digest, inputs, outs, drawn))
+    return records, len(plans) - len(records)
+
+
+def _is_input(plan: Plan, path: str) -> bool:
+    return any(Path(path).is_relative_to(folder) for folder in plan.inputs.values())
+
+
+def family(plan: Plan) -> str:
+    """Return the family that a step belongs to, `vae`: the folder below `models/` that it writes or reads.
+
+    A step that has to do with no model is its own family, named by the folder below `scores/`.
+    """
+    places = [Path(place).parts for place in (plan.output, *plan.inputs.values())]
+    return next((parts[1] for parts in places if parts[0] == "models"), places[0][1])
+
+
+def identity(plan: Plan, digest: str) -> dict[str, str]:
+    """Return the tags that a record has from its first second on."""
+    return {"stage": plan.stage, "run": plan.run, "plan": digest}
+
+
+def parameters(plan: Plan) -> dict[str, str]:
+    """Return the resolved settings and inputs of a step as MLflow parameters, nested names joined by dots."""
+    return words({**plan.settings, "inputs": plan.inputs})
+
+
+def words(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Flatten nested settings into text, lists and other values as JSON."""
+    flat: dict[str, str] = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= words(value, f"{prefix}{name}.")
+        else:
+            flat[metric_name(f"{prefix}{name}")] = value if isinstance(value, str) else json.dumps(value)
+    return flat
+
+
+def numbers(tree: Mapping[str, Any], prefix: str = "") -> Points:
+    """Flatten the numbers of nested scores into points; the entries of a list become the steps of one metric."""
+    flat: Points = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= numbers(value, f"{prefix}{name}.")
+        else:
+            for step, entry in enumerate(value if isinstance(value, list) else [value]):
+                if isinstance(entry, int | float):
+                    flat[metric_name(f"{prefix}{name}"), step] = float(entry)
+    return flat
+
+
+def md5(file: Path) -> str:
+    """Return the MD5 of a file as hexadecimal digits, the one that `dvc.lock` holds."""
+    return _digest(file, "md5")
+
+
+def dvc_md5(path: Path) -> str:
+    """Return the MD5 that DVC 3 gives a file, or a folder: `<MD5 of its sorted list of files>.dir`."""
+    if path.is_file():
+        return md5(path)
+    files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
+    listing = [{"md5": md5(file), "relpath": relpath} for relpath, file in sorted(files.items())]
+    return hashlib.md5(json.dumps(listing, sort_keys=True).encode()).hexdigest() + ".dir"
+
+
+def _digest(file: Path, algorithm: str) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, algorithm).hexdigest()

@@ -1,0 +1,186 @@
+"""Bring MLflow level with the files that DVC tracks: one run for every finished stage, whoever ran it and wherever."""
+
+import hashlib
+import json
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from pipeline.runtime import paths
+from pipeline.tracking import records, runs, store
+from pipeline.tracking.records import Record
+from pipeline.tracking.store import Points
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a sync found and did; `str` of it is one line for people.
+
+    Args:
+        recorded: finished stages whose record is in the store.
+        new: those recorded just now.
+        updated: those that got figures or files which they lacked.
+        unfinished: planned stages without a record: they have not run, or their outputs are not those of `dvc.lock`.
+        failure: why nothing more was recorded, `None` where all went well.
+    """
+
+    recorded: int = 0
+    new: int = 0
+    updated: int = 0
+    unfinished: int = 0
+    failure: str | None = None
+
+    def __str__(self) -> str:
+        if not store.enabled():
+            return "tracking: off"
+        if self.failure:
+            return f"tracking: {self.failure}; {store.LATER}"
+        counts = f"{self.recorded} run{'s' * (self.recorded != 1)} recorded, {self.new} new"
+        if self.updated:
+            counts += f", {self.updated} with new figures"
+        if self.unfinished:
+            counts += f", {self.unfinished} not finished"
+        return f"tracking: {counts}, in {store.shown(store.uri())}"
+
+
+def sync(root: Path = Path(), figures: Path | None = None, everything: bool = False) -> Summary:
+    """Record every finished training and scoring of a checkout that the store does not hold yet.
+
+    A record is known by stage, plan file and the checksums of inputs and outputs, so a second sync adds nothing. Those
+    that the store holds get the figures which were drawn or changed since. A store that is away is told in the summary,
+    not raised.
+
+    Args:
+        root: root of the checkout.
+        figures: folder of the figures, `reports/figures` below `root` where it is not given.
+        everything: ask the store about every record and add all files again, even if nothing changed since the last
+            sync.
+    """
+    if not store.enabled():
+        return Summary()
+    figures = figures or root / "reports" / "figures"
+    paths.scratch().mkdir(parents=True, exist_ok=True)
+    with FileLock(paths.scratch() / "tracking-sync.lock"):
+        found, unfinished = records.finished(root, figures)
+        digest = hashlib.sha256(json.dumps([(r.key, r.figures_digest()) for r in found]).encode()).hexdigest()
+        if not everything and _note() is not None and _note(digest) == _last_note():
+            return Summary(recorded=len(found), unfinished=unfinished)
+        try:
+            summary = _upsert(found, unfinished, everything)
+        except store.failures() as error:
+            return Summary(failure=store.reason(error))
+        if summary.unfinished == unfinished and _note() is not None:
+            _note_file().write_text(json.dumps(_note(digest)))
+        return summary
+
+
+def _upsert(found: list[Record], unfinished: int, everything: bool) -> Summary:
+    families: dict[str, list[Record]] = defaultdict(list)
+    for record in found:
+        families[records.family(record.plan)].append(record)
+    client = store.connect()
+    recorded = new = updated = 0
+    for name, members in families.items():
+        experiment = store.experiment(client, name)
+        held = store.search(client, experiment, "tags.outputs != ''")
+        known = {tuple(run.data.tags.get(tag) for tag in members[0].key): run for run in held}
+        for record in members:
+            run = known.get(tuple(record.key.values()))
+            if run is not None:
+                recorded += 1
+                updated += _refresh(client, run, record, everything)
+            elif record.intact():
+                recorded += 1
+                new += 1
+                _publish(client, experiment, record)
+            else:
+                unfinished += 1
+    return Summary(recorded, new, updated, unfinished)
+
+
+def _refresh(client: "MlflowClient", run: "Run", record: Record, everything: bool) -> bool:
+    """Add the figures that the record lacks, and all files where its folder of artifacts is gone; tell if it did."""
+    folder = store.artifact_folder(run)
+    lost = everything or (folder is not None and not folder.is_dir())
+    if lost:
+        store.add_files(client, run, record.files())
+    figures = record.figures_digest()
+    if lost or (record.figures and figures != run.data.tags.get("figures")):
+        store.add_files(client, run, record.figures, "figures")
+        store.write(client, run.info.run_id, tags={"figures": figures})
+        return True
+    return False
+
+
+def _publish(client: "MlflowClient", experiment: str, record: Record) -> None:
+    """Write the whole record of a finished stage, completing the run of its training where there is one."""
+    curves = record.seeds()
+    run, children = _adopt(client, experiment, record, curves)
+    for seed in sorted(curves.keys() | children.keys()):
+        child = children.get(seed) or runs.create_child(client, run, seed)
+        _complete(client, child, curves.get(seed, {}))
+        client.set_terminated(child.info.run_id)
+    _complete(client, run, record.summary())
+    store.add_files(client, run, record.files())
+    store.add_files(client, run, record.figures, "figures")
+    tags = {**record.weights(), "figures": record.figures_digest(), **record.key}
+    store.write(client, run.info.run_id, params=record.params(), tags=tags)
+    client.set_terminated(run.info.run_id)
+
+
+def _adopt(
+    client: "MlflowClient", experiment: str, record: Record, curves: dict[int, Points]
+) -> "tuple[Run, dict[int, Run]]":
+    """Return an unfinished run of this record with its children, or a new one.
+
+    Unfinished runs of the same plan with other curves are deleted: trainings that were given up, of other code or data.
+    """
+    adopted: tuple[Run, dict[int, Run]] | None = None
+    for run in runs.unfinished(client, experiment, record.plan, record.digest):
+        children = runs.children(client, run)
+        pairs = [(run, record.summary()), *((child, curves.get(seed, {})) for seed, child in children.items())]
+        if adopted is None and all(_agree(store.points(client, held), points) for held, points in pairs):
+            adopted = run, children
+        else:
+            for held, _ in pairs:
+                client.delete_run(held.info.run_id)
+    return adopted or (runs.create(client, experiment, record.plan, record.digest, record.root), {})
+
+
+def _agree(held: Points, points: Points) -> bool:
+    return all(_same(value, points[point]) for point, value in held.items() if point in points)
+
+
+def _same(held: float, value: float) -> bool:
+    bounded = max(-store.MAX_FLOAT, min(value, store.MAX_FLOAT))
+    return held in (value, bounded) or (math.isnan(held) and math.isnan(value))
+
+
+def _complete(client: "MlflowClient", run: "Run", points: Points) -> None:
+    held = store.points(client, run)
+    store.write(client, run.info.run_id, {point: value for point, value in points.items() if point not in held})
+
+
+def _note(digest: str = "") -> dict[str, object] | None:
+    """Return what tells that nothing changed since the last sync; `None` where only asking the store could tell."""
+    file = store.database()
+    if file is None or not file.exists():
+        return None
+    stat = file.stat()
+    return {"store": store.uri(), "database": [stat.st_ino, stat.st_size, stat.st_mtime_ns], "records": digest}
+
+
+def _last_note() -> object:
+    return json.loads(_note_file().read_text()) if _note_file().exists() else None
+
+
+def _note_file() -> Path:
+    return paths.scratch() / "tracking.json"

@@ -1,0 +1,23 @@
+"""Render the report from what the pipeline has measured: `python -m stages.report [--allow-missing] [--out DIR]`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from pipeline.report.render import render
+from pipeline.runtime.errors import UserError
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--allow-missing", action="store_true", help="render what is there, and name what is not")
+    parser.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="where to (default: reports)")
+    arguments = parser.parse_args()
+    try:
+        render(Path(), arguments.out, allow_missing=arguments.allow_missing)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.data import expand
+from pipeline.data.registry import EMBEDDED, OFFICIAL
+
+ROOT = Path(__file__).resolve().parents[2]
+OWN = {"source": "arrays", "path": "own", "sha256": "0" * 64}
+
+
+def test_every_named_set_is_planned_by_its_name():
+    names = [*OFFICIAL, *EMBEDDED]
+    plans, sets, errors = expand({name: {"source": name} for name in names})
+    assert not errors and sets == names and [plan.address for plan in plans] == [f"data@{name}" for name in names]
+    assert all(plan.output == f"data/{plan.run}" and not plan.inputs for plan in plans)
+
+
+def test_settings_are_complete():
+    plans, _, errors = expand(
+        {"shapes32": {"source": "shapes32", "train": 500}, "mine": {**OWN, "source": "folder", "size": 32}}
+    )
+    assert not errors
+    assert plans[0].settings == {"source": "shapes32", "train": 500, "test": 2000}
+    assert plans[1].settings == {
+        "source": "folder", "path": "own", "sha256": "0" * 64, "title": "own data", "licence": "the owner's",
+        "splits": None, "test_share": 0.1, "size": 32, "channels": 3,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "error"),
+    [
+        ("mnist", {"source": "digits28"}, "data.mnist.source: digits28, but a data set is always named for what it is"),
+        ("digits28", OWN, "data.digits28.source: arrays, but a data set is always named for what it is"),
+        ("x", {"source": "mnits"}, "data.x.source: 'mnits' is not one of mnist,"),
+        ("x", {"source": "mnits"}, "did you mean mnist?"),
+        ("x", {"source": ["mnist"]}, "data.x.source: ['mnist'] is not one of"),
+        ("x", {}, "data.x.source: missing; one of mnist,"),
+        ("x", None, "data.x: None is not a mapping"),
+        ("a b", {"source": "mnist"}, "'a b' is not a data set name"),
+        ("../x", {"source": "mnist"}, "'../x' is not a data set name"),
+        (7, {"source": "mnist"}, "7 is not a data set name"),
+        ("mnist", {"source": "mnist", "train": 5}, "data.mnist.train: unknown key (allowed here: source)"),
+        ("shapes32", {"source": "shapes32", "train": 15}, "data.shapes32.train: 15 is not a multiple of 10"),
+        ("shapes32", {"source": "shapes32", "train": "9"}, "data.shapes32.train: '9' is not a whole number"),
+        (
+            "x",
+            {"source": "arrays", "sha256": "0" * 64},
+            "data.x.path: missing; a folder of .npy files or an .npz file is needed",
+        ),
+        (
+            "x",
+            {**OWN, "sha256": "abc"},
+            "data.x.sha256: 'abc' is not a sha256; `python -m pipeline.data.checksum PATH`",
+        ),
+        ("x", {**OWN, "splits": {"test": "val"}}, "data.x.splits: train is missing"),
+        ("x", {**OWN, "splits": {"train": "train", "val": "val"}}, "data.x.splits: val: no split of ours"),
+        ("x", {**OWN, "splits": {"train": "a", "test": "a"}}, "uses a split twice"),
+        ("x", {**OWN, "test_share": 1.0}, "data.x.test_share: 1.0 is not less than 1"),
+        ("x", {**OWN, "source": "folder"}, "data.x.size: missing"),
+        ("x", {**OWN, "source": "folder", "size": 32, "channels": 2}, "data.x.channels: 2 is not one of 1, 3"),
+    ],
+)
+def test_what_is_wrong_is_said(name, entry, error):
+    plans, sets, errors = expand({name: entry})
+    assert not plans and sets == [str(name)] and len(errors) == 1 and error in errors[0]
+
+
+def test_every_error_is_found_at_once():
+    assert len(expand({"a": {"source": "b"}, "shapes32": {"source": "shapes32", "train": 5, "w": 1}, "c": {}})[2]) == 4
+
+
+def test_the_schema_needs_neither_numpy_nor_torch():
+    heavy = {"numpy", "torch", "requests", "PIL"}
+    script = f"import sys, pipeline.config.data; sys.exit(' '.join({heavy} & set(sys.modules)) or 0)"
+    found = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr

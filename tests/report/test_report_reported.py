@@ -1,0 +1,137 @@
+"""The reported numbers are all there, and each verdict is given when it should be."""
+
+import itertools
+import math
+
+import pytest
+from pydantic import ValidationError
+
+from pipeline.report.reported import MEANING, Found, Ours, Row, difference, read, verdict
+
+# written from the list of reported numbers, not from reported.yaml
+IDS = {
+    "000": """
+        vae-learning-rate vae-epochs vae-latent vae-negative-elbo-range vae-elbo vae-target
+        vae-log-likelihood-monte-carlo vae-log-likelihood-analytic
+        svhn-iterations svhn-grid-iterations svhn-grid-images svhn-perturbation svhn-dimensions
+        svhn-alphas-computed svhn-alphas-shown
+        simsiam-epochs simsiam-loss simsiam-knn
+        simsiam-no-stop-gradient-loss simsiam-no-stop-gradient-knn simsiam-no-stop-gradient-knn-final
+        simsiam-no-predictor-loss simsiam-no-predictor-knn simsiam-no-predictor-spikes
+    """,
+    "001": """
+        vae-negative-elbo vae-log-likelihood vae-importance-samples vae-pixels vae-latent
+        dirac-jsd-1 dirac-jsd-2 dirac-jsd-3 dirac-jsd-4 dirac-jsd-5
+        dirac-jsd-6 dirac-jsd-7 dirac-jsd-8 dirac-jsd-9 dirac-jsd-10
+        dirac-w1-1 dirac-w1-2 dirac-w1-3 dirac-w1-4 dirac-w1-5
+        dirac-w1-6 dirac-w1-7 dirac-w1-8 dirac-w1-9 dirac-w1-10
+        cifar10-jsd-1-is cifar10-jsd-2-is cifar10-jsd-3-is cifar10-w1-2-is cifar10-w1-3-is
+        cifar10-jsd-1-fid cifar10-jsd-2-fid cifar10-jsd-3-fid cifar10-w1-2-fid cifar10-w1-3-fid
+        flow-arcs-2 flow-arcs-8 flow-arcs-32 flow-sine-2 flow-sine-8 flow-sine-32
+        flow-demo-points flow-demo-normal-1 flow-demo-normal-2 flow-demo-normal-3 flow-demo-b flow-iterations
+    """,
+    "002": """
+        vae-elbo vae-log-likelihood vae-epochs
+        svhn-iterations svhn-dimension-6 svhn-dimension-25 svhn-dimension-58 svhn-alphas simsiam-collapse-loss
+    """,
+    "003": """
+        cub-batch cub-vanilla-fid cub-lsgan-fid cub-wgan-gp-fid cub-vanilla-best-iteration cub-vanilla-last-iteration
+        ae-latents vae-reconstruction vae-kl
+        beta-0.8-reconstruction beta-0.8-reconstruction-text beta-0.8-kl beta-1.2-reconstruction beta-1.2-kl
+        linear-beta-reconstruction linear-beta-kl beta-0.8-bound beta-1.2-bound
+    """,
+    "004": """
+        mnist-train-test mnist-train-validation mnist-inputs mnist-grey-levels
+        vae-learning-rate gan-learning-rate epochs batch latent vae-picture-epochs gan-picture-epochs vae-loss fid-is
+    """,
+}
+
+
+def row(**changes: object) -> Row:
+    base = {
+        "id": "x", "report": "000", "experiment": "A", "quantity": "q", "value": -95.5, "tolerance": 0.5,
+        "ours": Ours(stage="likelihood", run="r", metric="mean.x"),
+    }  # fmt: skip
+    return Row.model_validate({**base, **changes})
+
+
+def test_every_reported_number_has_a_row() -> None:
+    expected = {f"{report}-{name}" for report, names in IDS.items() for name in names.split()}
+    rows = read().rows
+    assert {r.id for r in rows} == expected
+    assert all(r.id.startswith(r.report) for r in rows)
+
+
+def test_the_printed_curve_has_twenty_values_of_which_one_rises() -> None:
+    curve = read().row("001-vae-negative-elbo").value
+    assert isinstance(curve, list)
+    rises = [n for n, (a, b) in enumerate(itertools.pairwise(curve), 1) if float(b) > float(a)]
+    assert len(curve) == 20
+    assert rises == [18]
+
+
+CONDITIONS = {"data": "binarized_mnist", "epochs": 20}
+SAME = {"data": "binarized_mnist", "epochs": 20}
+
+
+@pytest.mark.parametrize(
+    ("changes", "found", "expected"),
+    [
+        ({}, Found(-95.1, SAME), "matches"),
+        ({}, Found(-95.0, SAME), "matches"),
+        ({}, Found(-94.9, SAME), "differs"),
+        ({}, Found(math.nan, SAME), "differs"),
+        ({"value": [1.0, 2.0]}, Found([1.4, 1.6], SAME), "matches"),
+        ({"value": [1.0, 2.0]}, Found([1.0, 2.6], SAME), "differs"),
+        ({"value": [1.0, 2.0]}, Found([1.0, math.nan], SAME), "differs"),
+        ({"value": [1.0, 2.0]}, Found([1.0], SAME), "differs"),
+        ({"value": 200, "tolerance": 0}, Found([1, 200, 1000], SAME), "matches"),
+        ({"value": 200, "tolerance": 0}, Found([1, 50], SAME), "differs"),
+        ({"value": "cycle", "tolerance": 0}, Found("cycle", SAME), "matches"),
+        ({"value": "cycle", "tolerance": 0}, Found("converges", SAME), "differs"),
+        ({"band": (-96.2, -95.0), "tolerance": None}, Found(-95.0, SAME), "within band"),
+        ({"band": (-96.2, -95.0), "tolerance": None}, Found(-94.99, SAME), "outside band"),
+        ({"band": (-96.2, -95.0), "tolerance": None}, Found(-96.21, SAME), "outside band"),
+        ({"band": (-102, None), "tolerance": None}, Found(5.0, SAME), "within band"),
+        ({"band": (None, 130), "tolerance": None}, Found(130.5, SAME), "outside band"),
+        ({"band": (None, 130), "tolerance": None}, Found(math.nan, SAME), "outside band"),
+        ({}, Found(-95.5, {"data": "binarized_digits28", "epochs": 20}), "other data"),
+        ({}, Found(-95.5, {"data": "binarized_digits28", "epochs": 5}), "other data"),
+        ({}, Found(-95.5, {"data": "binarized_mnist", "epochs": 5}), "other settings"),
+        ({}, Found(-95.5, {"data": "binarized_mnist", "split": "test"}), "matches"),
+        ({}, None, "not run"),
+    ],
+)
+def test_verdicts(changes: dict[str, object], found: Found | None, expected: str) -> None:
+    assert verdict(row(**changes), CONDITIONS, found) == expected
+    assert expected in MEANING
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "expected"),
+    [
+        (-95.5, -95.0, 0.5),
+        (3, [1, 5.5, 2], -1.0),
+        ([1, 2, 3], [1, 4], 2.0),
+        ("a", "b", None),
+        ([1, "a"], ["b", "c"], None),
+    ],
+)
+def test_difference(theirs: object, ours: object, expected: float | None) -> None:
+    assert difference(row(value=theirs), Found(ours, {})) == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tolerance": None},
+        {"band": (0, 1)},
+        {"surprise": 1},
+        {"ours": {"stage": "a", "run": "b"}},
+        {"ours": {"stage": "a", "run": "b", "metric": "m", "setting": "s"}},
+        {"ours": {"stage": "a", "run": "b", "curve": "c"}},
+    ],
+)
+def test_a_row_that_cannot_be_judged_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        row(**changes)

@@ -1,0 +1,69 @@
+"""dvc.yaml against the code: every module a stage's script imports is a dependency, and nothing else is."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.config.params import expand, read
+from pipeline.runtime import sources
+
+ROOT = Path(__file__).parents[1]
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+
+
+def body(stage: str) -> dict:
+    return STAGES[stage].get("do", STAGES[stage])
+
+
+def modules(stage: str) -> set[str]:
+    return {path for path in body(stage)["deps"] if path.endswith(".py")}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_exactly_the_modules_it_imports(stage):
+    script = re.search(r"python -m stages\.(\w+)", body(stage)["cmd"]).group(1)
+    expected = sources.imported(f"stages/{script}.py")
+    listing = "\n".join(f"        - {module}" for module in expected)
+    assert modules(stage) == set(expected), f"the modules of {stage} in dvc.yaml should be\n{listing}"
+
+
+def test_what_is_imported_is_what_python_loads():
+    """The static search agrees with a real import, for the stage with the most modules."""
+    import subprocess
+    import sys
+
+    for script in ("train_vae", "report"):
+        code = f"import stages.{script}, sys; print(*sorted(m for m in sys.modules if m.startswith(('pipeline.', 'stages.'))))"
+        loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        files = {name.replace(".", "/") + ".py" for name in loaded.split()}
+        files = {file for file in files if (ROOT / file).is_file() and not file.startswith("pipeline/tracking/")}
+        assert files - set(sources.EXEMPT) <= set(sources.imported(f"stages/{script}.py"))
+
+
+def test_packages_hold_no_code_that_a_dependency_list_would_miss():
+    for package in [*ROOT.glob("pipeline/**/__init__.py"), ROOT / "stages/__init__.py"]:
+        statements = ast.parse(package.read_text()).body
+        assert all(isinstance(node, ast.Expr) for node in statements), f"{package} holds more than a docstring"
+
+
+def test_exempt_modules_exist_and_have_a_reason():
+    for path, reason in sources.EXEMPT.items():
+        assert (ROOT / path).exists() and len(reason.split()) > 1
+
+
+def test_plan_files_name_the_dependencies_and_outputs_of_dvc():
+    params = read(ROOT / "params.yaml")
+    for plan in expand(params):
+        stage = body(plan.stage)
+        item = next((family["runs"][plan.run] for family in params.values() if plan.run in family.get("runs", {})), {})
+
+        def filled(text: str, run: str = plan.run, item: dict = item) -> str:
+            return re.sub(r"\$\{item\.(\w+)\}", lambda found: item[found.group(1)], text.replace("${key}", run))
+
+        folders = {filled(path) for path in stage["deps"] if not path.endswith((".py", ".yaml"))}
+        assert folders == set(plan.inputs.values()), plan.address
+        assert [filled(path) for path in stage["outs"]] == [plan.output], plan.address
+        assert str(plan.path) in {filled(path) for path in stage["deps"]}

@@ -1,0 +1,234 @@
+import hashlib
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mlflow.entities import ViewType
+
+from pipeline.runtime import paths
+from pipeline.tracking import store
+from pipeline.tracking.sync import sync
+
+REPOSITORY = str(Path(__file__).parents[2])
+
+
+def test_record_holds_params_curves_scores_checksums_and_files(done, records) -> None:
+    done.figure("samples")
+    summary = sync()
+    assert (summary.recorded, summary.new, summary.failure) == (2, 2, None)
+    held = records()
+    train, score = held.parents["train_vae@bernoulli"], held.parents["likelihood@bernoulli"]
+    assert train.data.params == {"beta": "0.5", "net.width": "8", "inputs.data": "data/digits"}
+    assert held.curve(train, "loss") == [(0, 5.0), (1, 6.0), (2, 7.0)]
+    assert held.curve(train, "loss_std")[0] == pytest.approx((0, 50**0.5))
+    seeds = held.children(train)
+    assert set(seeds) == {"seed 0", "seed 1"}
+    assert held.curve(seeds["seed 1"], "loss") == [(0, 10.0), (1, 11.0), (2, 12.0)]
+    assert train.data.tags["weights.seed_0"] == "sha256:" + hashlib.sha256(b"weights").hexdigest()
+    assert (
+        train.data.tags["plan"] == hashlib.md5((done.root / "plan/train_vae/bernoulli.yaml").read_bytes()).hexdigest()
+    )
+    assert score.data.metrics["test.elbo"] == -101.5
+    assert held.curve(score, "test.iw") == [(0, -100.0), (1, -99.0)]
+    assert score.data.params["protocol.split"] == "test"
+    assert "ok" not in score.data.metrics
+    assert {run.info.status for run in held.runs} == {"FINISHED"}
+    folder = done.root / "mlartifacts" / "vae" / train.info.run_id / "artifacts"
+    assert (folder / "history.csv").read_bytes() == (done.root / "models/vae/bernoulli/history.csv").read_bytes()
+    assert (folder / "bernoulli.yaml").exists()
+    assert (folder / "figures" / "samples.png").read_bytes() == b"png"
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_second_sync_changes_nothing(done, records, everything) -> None:
+    sync()
+    before = {run.info.run_id: run.to_dictionary() for run in records().runs}
+    second = sync(everything=everything)
+    assert (second.recorded, second.new) == (2, 0)
+    assert {run.info.run_id: run.to_dictionary() for run in records().runs} == before
+
+
+def test_unchanged_checkout_is_left_without_opening_the_store(done, monkeypatch) -> None:
+    sync()
+    monkeypatch.setattr(store, "connect", lambda: pytest.fail("the store was opened"))
+    assert sync().recorded == 2
+    database = done.root / "mlflow.db"
+    os.utime(database, ns=(0, 0))  # someone wrote to the store
+    with pytest.raises(pytest.fail.Exception):
+        sync()
+
+
+def test_deleted_store_is_filled_again(done, migrated, records) -> None:
+    sync()
+    (done.root / "mlflow.db").unlink()
+    shutil.rmtree(done.root / "mlartifacts")
+    shutil.copyfile(migrated, done.root / "mlflow.db.copy")
+    (done.root / "mlflow.db.copy").rename(done.root / "mlflow.db")
+    assert sync().recorded == 2
+    assert (done.root / "mlartifacts").is_dir()
+
+
+def test_changed_outputs_are_a_new_run(done, train, curves, records) -> None:
+    sync()
+    done.finish(train, {"history.csv": curves(shift=1.0)})
+    assert sync().new == 1
+    names = [run.info.run_name for run in records().runs]
+    assert names.count("train_vae@bernoulli") == 2
+    assert names.count("likelihood@bernoulli") == 1
+
+
+def test_outputs_other_than_those_of_the_lock_are_not_recorded(done, records) -> None:
+    history = done.root / "models/vae/bernoulli/history.csv"
+    right = history.read_text()
+    history.write_text(right.replace("12.0", "12.5"))
+    summary = sync()
+    assert (summary.recorded, summary.unfinished) == (1, 1)
+    assert set(records().parents) == {"likelihood@bernoulli"}
+    history.write_text(right)
+    assert sync().new == 1
+
+
+def test_figures_drawn_or_changed_later_join_the_record(done, records) -> None:
+    sync()
+    run = records().parents["train_vae@bernoulli"]
+    picture = done.root / "mlartifacts" / "vae" / run.info.run_id / "artifacts" / "figures" / "samples.png"
+    for content in (b"first", b"second"):
+        done.figure("samples", content)
+        summary = sync()
+        assert (summary.new, summary.updated) == (0, 2)  # the training's and the scoring's: figures belong to the run
+        assert picture.read_bytes() == content
+
+
+def test_record_names_the_dvc_experiment(done, records, monkeypatch) -> None:
+    monkeypatch.setenv("DVC_EXP_NAME", "sunny-gull")
+    monkeypatch.setenv("DVC_EXP_BASELINE_REV", "a" * 40)
+    sync()
+    tags = records().parents["train_vae@bernoulli"].data.tags
+    assert (tags["DVC_EXP_NAME"], tags["DVC_EXP_BASELINE_REV"]) == ("sunny-gull", "a" * 40)
+
+
+def test_revision_is_noted(done, records) -> None:
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run(["git", "init", "-q"], cwd=done.root, check=True)
+    subprocess.run(["git", *identity, "commit", "-q", "--allow-empty", "-m", "x"], cwd=done.root, check=True)
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=done.root, check=True, capture_output=True, text=True
+    ).stdout
+    sync()
+    assert records().parents["train_vae@bernoulli"].data.tags["mlflow.source.git.commit"] == head.strip()
+
+
+def test_diverged_training_is_recorded(checkout, train, records) -> None:
+    rows = "seed,epoch,loss\n0,0,inf\n0,1,nan\n1,0,1.0\n1,1,-inf\n"
+    checkout.finish(train, {"history.csv": rows.encode()})
+    assert sync().new == 1
+    held = records()
+    child = held.children(held.parents["train_vae@bernoulli"])["seed 0"]
+    (_, first), (_, second) = held.curve(child, "loss")
+    assert first == sys.float_info.max  # MLflow's word for infinity
+    assert second != second
+
+
+def test_interrupted_sync_is_completed_not_doubled(done, records, monkeypatch) -> None:
+    whole = store.add_files
+    monkeypatch.setattr(store, "add_files", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    assert sync().failure is not None
+    monkeypatch.setattr(store, "add_files", whole)
+    assert sync().new == 2
+    held = records()
+    assert held.curve(held.parents["train_vae@bernoulli"], "loss") == [(0, 5.0), (1, 6.0), (2, 7.0)]
+    assert len(held.children(held.parents["train_vae@bernoulli"])) == 2
+
+
+def test_experiment_from_the_trash_is_restored(done, records) -> None:
+    sync()
+    client = records().client
+    experiment = client.get_experiment_by_name("vae").experiment_id
+    client.delete_experiment(experiment)
+    assert sync().failure is None
+    assert client.get_experiment(experiment).lifecycle_stage == "active"
+    assert len(client.search_runs([experiment], run_view_type=ViewType.ACTIVE_ONLY)) == 4
+
+
+def test_moved_checkout_finds_its_artifacts(done, monkeypatch, records) -> None:
+    sync()
+    run = records().parents["train_vae@bernoulli"]
+    dump = "\n".join(sqlite3.connect(done.root / "mlflow.db").iterdump())
+    assert str(done.root) not in dump
+    moved = done.root.rename(done.root.with_name("moved"))
+    monkeypatch.chdir(moved)
+    monkeypatch.setenv("DVC_ROOT", str(moved))
+    assert sync().new == 0
+    folder = store.artifact_folder(records().client.get_run(run.info.run_id))
+    assert folder is not None
+    assert folder.is_relative_to(moved)
+    assert (folder / "history.csv").exists()
+
+
+def test_temporary_copy_records_in_the_main_checkout(done, tmp_path, monkeypatch, records) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name in ("plan", "models", "scores", "dvc.lock"):
+        (done.root / name).rename(copy / name)
+    monkeypatch.chdir(copy)
+    assert sync().new == 2
+    assert paths.main_checkout() == done.root
+    assert {file.name for file in copy.iterdir()} == {"plan", "models", "scores", "dvc.lock"}
+    assert len(records().runs) == 4
+
+
+def test_store_away_is_told_and_made_up_for_later(done, monkeypatch, records, refused) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@{refused}")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    summary = sync()
+    assert summary.failure is not None
+    assert "python -m pipeline.tracking sync" in str(summary)
+    assert "secret" not in str(summary)
+    assert "\n" not in str(summary)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert sync().new == 2
+    assert len(records().runs) == 4
+
+
+def test_switched_off(done, monkeypatch) -> None:
+    before = (done.root / "mlflow.db").read_bytes()
+    monkeypatch.setenv("PIPELINE_TRACKING", "off")
+    assert str(sync()) == "tracking: off"
+    assert (done.root / "mlflow.db").read_bytes() == before
+    assert not (done.root / ".scratch").exists()
+
+
+def test_processes_starting_together_create_one_store(bare, records) -> None:
+    # forked after the slow imports, so that all of them reach the missing database in the same moment
+    script = """
+import multiprocessing
+import mlflow.store.tracking.sqlalchemy_store
+from pipeline.tracking import store
+
+def work(name):
+    client = store.connect()
+    client.create_run(store.experiment(client, "vae"), run_name=name)
+
+context = multiprocessing.get_context("fork")
+workers = [context.Process(target=work, args=(f"run {i}",)) for i in range(4)]
+for worker in workers:
+    worker.start()
+for worker in workers:
+    worker.join()
+    assert worker.exitcode == 0
+"""
+    subprocess.run([sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": REPOSITORY}, check=True)
+    assert sorted(run.info.run_name for run in records().runs) == [f"run {i}" for i in range(4)]
+    assert not list(bare.root.glob("*.partial*"))
+
+
+def test_command_says_in_one_line_what_it_did(done) -> None:
+    environment = os.environ | {"PYTHONPATH": REPOSITORY}
+    command = [sys.executable, "-m", "pipeline.tracking", "sync"]
+    result = subprocess.run(command, cwd=done.root, env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout == "tracking: 2 runs recorded, 2 new, in sqlite:///mlflow.db\n"
+    assert result.stderr == ""
