@@ -56,7 +56,9 @@ def run(main: Callable[[Job], None]) -> None:
     except OSError as error:
         if error.errno not in NO_PLACE:
             raise
-        sys.exit(f"error: {error.strerror}: {error.filename or scratch()}; make room or give permission, then run again.")
+        sys.exit(
+            f"error: {error.strerror}: {error.filename or scratch()}; make room or give permission, then run again."
+        )
 
 
 @contextmanager

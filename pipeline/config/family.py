@@ -43,7 +43,9 @@ class Family:
             errors += more
         return plans, errors
 
-    def _run(self, name: object, entry: object, base: dict[Any, Any], sets: Iterable[str]) -> tuple[list[Plan], list[str]]:
+    def _run(
+        self, name: object, entry: object, base: dict[Any, Any], sets: Iterable[str]
+    ) -> tuple[list[Plan], list[str]]:
         place = join(f"{self.name}.runs", name)
         if not isinstance(name, str) or not re.fullmatch(NAME, name):
             return [], [f"{place}: {name!r} is not a run name; lower-case letters, digits and _ are allowed"]

@@ -1,6 +1,5 @@
 """From params.yaml to plan files: read, check all of it, expand, write."""
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -39,12 +38,14 @@ def expand(params: object) -> list[Plan]:
     """Check all of params.yaml and return one plan per step and run.
 
     Raises:
-        UserError: listing every key that is unknown, missing, of the wrong type or out of range, each with what is allowed.
+        UserError: listing every key that is unknown, missing, of the wrong type or out of range.
     """
     root, errors = mapping(params, "params.yaml")
     sections = ["data", *FAMILIES]
     errors += [unknown("", key, sections) for key in root if key not in sections]
-    errors += [f"{name}: missing; params.yaml has the sections {', '.join(sections)}" for name in sections if name not in root]
+    errors += [
+        f"{name}: missing; params.yaml has the sections {', '.join(sections)}" for name in sections if name not in root
+    ]
     plans, sets, more = data.expand(root.get("data", {}))
     errors += more
     for name, family in FAMILIES.items():
@@ -75,5 +76,4 @@ def write(plans: list[Plan], root: Path = Path()) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_name(path.name + ".partial")
             partial.write_text(step.text())
-            os.replace(partial, path)
-
+            partial.replace(path)

@@ -2,7 +2,6 @@
 
 import argparse
 import io
-import os
 import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
@@ -46,6 +45,7 @@ def yaml() -> YAML:
 
 
 def main() -> None:
+    """Write the profile that the command line names into params.yaml, if the result can be run."""
     names = sorted(file.stem for file in PROFILES.glob("*.yaml"))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=names, help="which profile")
@@ -58,7 +58,7 @@ def main() -> None:
         partial.write_text(text)
         try:
             expand(read(partial))
-            os.replace(partial, path)
+            partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
     except UserError as error:

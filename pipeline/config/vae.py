@@ -47,7 +47,13 @@ def steps(run: str, data: str, knobs: VaeKnobs) -> list[Plan]:
     folder, model = f"data/{data}", f"models/vae/{run}"
     return [
         Plan("train_vae", run, {"data": folder}, model, knobs.model_dump(include=TRAINING)),
-        Plan("likelihood", run, {"data": folder, "model": model}, f"scores/likelihood/{run}", knobs.model_dump(include=SCORING)),
+        Plan(
+            "likelihood",
+            run,
+            {"data": folder, "model": model},
+            f"scores/likelihood/{run}",
+            knobs.model_dump(include=SCORING),
+        ),
     ]
 
 

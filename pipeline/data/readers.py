@@ -5,7 +5,6 @@ import io
 import pickle
 import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +24,7 @@ def idx(path: Path) -> Bytes:
         content = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
     except (EOFError, OSError, zlib.error) as error:
         raise DataError(f"{path}: damaged gzip file ({error}).") from error
-    if content[:3] != b"\0\0\x08" or len(content) < 4 + 4 * content[3]:
+    if content[:3] != b"\0\0\x08" or len(content) < 4 or len(content) < 4 + 4 * content[3]:
         raise DataError(f"{path}: no IDX file of bytes.")
     shape = np.frombuffer(content, ">u4", content[3], 4)
     values = np.frombuffer(content, np.uint8, offset=4 + 4 * content[3])
@@ -60,18 +59,40 @@ def svhn(path: Path) -> tuple[Bytes, NDArray[np.int64]]:
     return np.ascontiguousarray(images.transpose(3, 2, 0, 1)), labels.astype(np.int64) % 10
 
 
-_RECONSTRUCT = np.zeros(0).__reduce__()[0]  # lives in numpy.core in files of that time, elsewhere today
+class _Array:
+    """Takes the place of numpy's array while a batch is unpickled, so that no foreign state reaches numpy's own."""
+
+    def __init__(self, *_: object) -> None:
+        self.values = np.empty(0, np.uint8)
+
+    def __setstate__(self, state: tuple[object, tuple[int, ...], "_Kind", bool, bytes]) -> None:
+        _, shape, kind, fortran, content = state
+        if kind.name != b"u1" or fortran:
+            raise ValueError("an array of something else than bytes")
+        self.values = np.frombuffer(content, np.uint8).reshape(shape)
+
+
+class _Kind:
+    """Takes the place of numpy's dtype."""
+
+    def __init__(self, name: bytes, *_: object) -> None:
+        self.name = name
+
+    def __setstate__(self, state: object) -> None:
+        """Ignore byte order and alignment: bytes have neither."""
+
+
 _ALLOWED = {
-    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
+    ("numpy.core.multiarray", "_reconstruct"): _Array,
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Kind,
 }
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Rebuild plain containers, numbers, texts and numpy arrays; whatever else a pickle names is refused."""
+    """Rebuild plain containers, numbers, texts and arrays of bytes; whatever else a pickle names is refused."""
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> type:
         if (module, name) not in _ALLOWED:
             raise pickle.UnpicklingError(f"names {module}.{name}, which no official batch needs")
         return _ALLOWED[module, name]
@@ -81,11 +102,11 @@ def cifar_batch(content: bytes, name: str) -> tuple[Bytes, NDArray[np.int64]]:
     """Read a batch of CIFAR-10, a pickled dict of `data` `(n, 3072)` and `labels`; returns `(n, 3, 32, 32)`, `(n,)`."""
     try:
         batch = _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
-        images, labels = batch[b"data"], np.array(batch[b"labels"], dtype=np.int64)
+        images, labels = batch[b"data"].values, np.array(batch[b"labels"], dtype=np.int64)
     except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise DataError(f"{name}: no batch of CIFAR-10 ({error}).") from error
-    if getattr(images, "dtype", None) != np.uint8 or images.shape != (len(labels), 3072):
-        raise DataError(f"{name}: data is not an array of bytes `({len(labels)}, 3072)`.")
+    if labels.ndim != 1 or images.shape != (len(labels), 3072):
+        raise DataError(f"{name}: data of shape {images.shape} beside labels of shape {labels.shape}.")
     return images.reshape(-1, 3, 32, 32), labels
 
 

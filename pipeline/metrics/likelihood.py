@@ -47,7 +47,7 @@ def log_weights(model: LatentVariableModel, x: Tensor, samples: int, random: tor
 
 
 def log_mean_exp(values: Tensor, dim: int = -1) -> Tensor:
-    """Return log(mean(exp(values))) along `dim` in float64, with the maximum taken out so that nothing under- or overflows."""
+    """Return log(mean(exp(values))) along `dim` in float64; the maximum is taken out, so that nothing overflows."""
     values = values.double()
     return torch.logsumexp(values, dim) - math.log(values.shape[dim])
 

@@ -55,7 +55,7 @@ class Checkpoint:
         partial = self.path.with_suffix(".partial")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         save_file(tensors, partial, metadata={"structure": structure})
-        os.replace(partial, self.path)
+        partial.replace(self.path)
         self._written = time.monotonic()
         if orphaned:
             raise SystemExit("DVC is gone: checkpoint written, stopping; `dvc repro` continues from here.")

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tqdm import tqdm
 
@@ -10,7 +11,7 @@ LOG_SECONDS = 15.0  # between two lines of a log file
 
 
 @contextmanager
-def bar(total: int | None, what: str, unit: str = "it") -> Iterator["tqdm[None]"]:
+def bar(total: int | None, what: str, unit: str = "it") -> Iterator["tqdm[Any]"]:
     """Show progress of `what` through `total` units; call `.update(n)` on what is yielded.
 
     Args:
@@ -19,7 +20,7 @@ def bar(total: int | None, what: str, unit: str = "it") -> Iterator["tqdm[None]"
         unit: `"epoch"`, `"step"`, `"image"`; `"B"` counts bytes and scales them.
     """
     terminal = sys.stderr.isatty()
-    with tqdm(
+    shown: tqdm[Any] = tqdm(
         total=total,
         desc=what,
         unit=unit,
@@ -30,7 +31,8 @@ def bar(total: int | None, what: str, unit: str = "it") -> Iterator["tqdm[None]"
         mininterval=0.2 if terminal else LOG_SECONDS,
         leave=True,
         file=sys.stderr if terminal else _Lines(),
-    ) as shown:
+    )
+    with shown:
         yield shown
 
 

@@ -124,7 +124,7 @@ def finished(root: Path, figures: Path) -> tuple[list[Record], int]:
     entries = (
         yaml.load(lock.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))["stages"] if lock.exists() else {}
     )
-    plans = [plan for plan in read_all(root) if Path(plan.output).parts[0] in RECORDED]
+    plans = [plan for plan in read_all(root) if plan.output.split("/")[0] in RECORDED]
     records = []
     for plan in plans:
         entry = entries.get(plan.address, {})

@@ -71,14 +71,15 @@ def sync(root: Path = Path(), figures: Path | None = None, everything: bool = Fa
     with FileLock(paths.scratch() / "tracking-sync.lock"):
         found, unfinished = records.finished(root, figures)
         digest = hashlib.sha256(json.dumps([(r.key, r.figures_digest()) for r in found]).encode()).hexdigest()
-        if not everything and _note() is not None and _note(digest) == _last_note():
+        note = _note(digest)
+        if note and not everything and _note_file().exists() and _note_file().read_text() == note:
             return Summary(recorded=len(found), unfinished=unfinished)
         try:
             summary = _upsert(found, unfinished, everything)
         except store.failures() as error:
             return Summary(failure=store.reason(error))
-        if summary.unfinished == unfinished and _note() is not None:
-            _note_file().write_text(json.dumps(_note(digest)))
+        if summary.unfinished == unfinished:
+            _note_file().write_text(_note(digest))
         return summary
 
 
@@ -169,18 +170,14 @@ def _complete(client: "MlflowClient", run: "Run", points: Points) -> None:
     store.write(client, run.info.run_id, {point: value for point, value in points.items() if point not in held})
 
 
-def _note(digest: str = "") -> dict[str, object] | None:
-    """Return what tells that nothing changed since the last sync; `None` where only asking the store could tell."""
+def _note(digest: str) -> str:
+    """Return what is the same as at the last sync if nothing changed; empty where only asking the store can tell."""
     file = store.database()
     if file is None or not file.exists():
-        return None
+        return ""
     stat = file.stat()
-    return {"store": store.uri(), "database": [stat.st_ino, stat.st_size, stat.st_mtime_ns], "records": digest}
-
-
-def _last_note() -> object:
-    return json.loads(_note_file().read_text()) if _note_file().exists() else None
+    return f"{store.uri()} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {digest}"
 
 
 def _note_file() -> Path:
-    return paths.scratch() / "tracking.json"
+    return paths.scratch() / "tracking-synced"

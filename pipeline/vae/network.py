@@ -25,7 +25,8 @@ class _Elu(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (slope,) = ctx.saved_tensors
-        return gradients[0] * slope
+        gradient: Tensor = gradients[0] * slope
+        return gradient
 
 
 class Elu(nn.Module):
@@ -40,7 +41,7 @@ class Elu(nn.Module):
 
 
 class Vae(nn.Module):
-    r"""A Gaussian encoder $q(z | x) = N(\mu(x), \mathrm{diag}\,\sigma^2(x))$ and a decoder of Bernoulli logits, with prior N(0, I).
+    r"""A Gaussian encoder $q(z|x) = N(\mu(x), \mathrm{diag}\,\sigma^2(x))$, a decoder of Bernoulli logits, prior N(0, I).
 
     Args:
         encoder: maps images `(n, 1, 28, 28)` to `(n, 2 latent)`, means beside log variances.
@@ -92,9 +93,7 @@ def _mlp(hidden: int, latent: int) -> tuple[nn.Module, nn.Module]:
     encoder = nn.Sequential(
         nn.Flatten(), nn.Linear(784, hidden), Elu(), nn.Linear(hidden, hidden), Elu(), nn.Linear(hidden, 2 * latent)
     )
-    decoder = nn.Sequential(
-        nn.Linear(latent, hidden), Elu(), nn.Linear(hidden, hidden), Elu(), nn.Linear(hidden, 784)
-    )
+    decoder = nn.Sequential(nn.Linear(latent, hidden), Elu(), nn.Linear(hidden, hidden), Elu(), nn.Linear(hidden, 784))
     return encoder, decoder
 
 
@@ -118,7 +117,10 @@ def save(folder: Path, settings: dict[str, Any], weights: dict[int, dict[str, Te
     """Write `network.json`, the arguments of `build`, and one `seed_<s>.safetensors` per seed."""
     (folder / "network.json").write_text(json.dumps(settings, indent=2) + "\n")
     for seed, state in weights.items():
-        save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, folder / f"seed_{seed}.safetensors")
+        save_file(
+            {name: value.detach().cpu().contiguous() for name, value in state.items()},
+            folder / f"seed_{seed}.safetensors",
+        )
 
 
 def load(folder: Path, device: torch.device) -> dict[int, Vae]:

@@ -35,7 +35,9 @@ class _BernoulliLogLikelihood(torch.autograd.Function):
 
 
 def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
-    r"""Return $\log p(x|z) = \sum_d x_d \log \mu_d + (1 - x_d) \log(1 - \mu_d)$ with $\mu = \mathrm{sigmoid}(\mathrm{logits})$.
+    r"""Return the log-likelihood of binary images under independent pixels.
+
+    $$\log p(x|z) = \sum_d x_d \log \mu_d + (1 - x_d) \log(1 - \mu_d), \qquad \mu = \mathrm{sigmoid}(\mathrm{logits})$$
 
     Args:
         x: targets in {0, 1}, `(..., d)`, broadcast against `logits`; no gradient flows to them.
@@ -56,7 +58,13 @@ def sample_posterior(mean: Tensor, logvar: Tensor, noise: Tensor) -> Tensor:
 
 
 def kl_analytic(mean: Tensor, logvar: Tensor) -> Tensor:
-    r"""Return $\mathrm{KL}(N(\mu, \sigma^2) \,\|\, N(0, I)) = \frac12 \sum_j (\mu_j^2 + \sigma_j^2 - 1 - \log \sigma_j^2)$, `(n,)`."""
+    r"""Return the KL divergence of a diagonal Gaussian from the standard normal in closed form, `(n,)`.
+
+    $$\mathrm{KL}(N(\mu, \sigma^2) \,\|\, N(0, I)) = \frac12 \sum_j (\mu_j^2 + \sigma_j^2 - 1 - \log \sigma_j^2)$$
+
+    Args:
+        mean, logvar: posterior parameters, `(n, latent)`.
+    """
     return 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum(-1)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -53,7 +54,7 @@ def fit(
     """
     images = store.load(data, device)
     pixels = {split: images.binary(split) for split in ("train", "valid", "test")}
-    settings = {"network": network, "hidden": hidden, "latent": latent}
+    settings: dict[str, Any] = {"network": network, "hidden": hidden, "latent": latent}
     weights, rows = {}, []
     with bar(len(seeds) * epochs, output.name, "epoch") as progress:
         for seed in seeds:

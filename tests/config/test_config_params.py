@@ -104,7 +104,8 @@ def test_documents_of_another_shape_are_refused(root):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("a: [1", "line 1"), ("a: 1\na: 2", "line 2"), ("\t- x", "not YAML"), (b"\xfa\xfb\xfc", "not YAML")]
+    ("text", "message"),
+    [("a: [1", "line 1"), ("a: 1\na: 2", "line 2"), ("\t- x", "not YAML"), (b"\xfa\xfb\xfc", "not YAML")],
 )
 def test_what_is_not_yaml_is_refused_with_its_line(tmp_path, text, message):
     path = tmp_path / "params.yaml"
@@ -144,4 +145,7 @@ def test_the_stage_refuses_in_words_writes_nothing_and_is_quick_to_import(tmp_pa
     )
     assert done.returncode == 1
     assert "vae.kl: 'exact' is not one of analytic, monte_carlo" in done.stderr and "Traceback" not in done.stderr
-    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.yaml")] == ["params.yaml", "plan/old/run.yaml"]
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.yaml")] == [
+        "params.yaml",
+        "plan/old/run.yaml",
+    ]

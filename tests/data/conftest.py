@@ -20,7 +20,7 @@ class Server:
         self.asked: list[tuple[str, str | None]] = []  # path and Range header of every request
         self.ranges = True
         self.cuts: list[int] = []  # for the next requests: close the connection after so many bytes
-        self.hold: threading.Event | None = None  # wait for it before the last byte
+        self.hold: threading.Event | None = None  # the next request waits for it before its last byte
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -42,9 +42,10 @@ class Server:
                 self.send_header("Connection", "close")
                 self.end_headers()
                 stop = start + server.cuts.pop(0) if server.cuts else len(content)
-                if server.hold:
+                hold, server.hold = server.hold, None
+                if hold:
                     self.wfile.write(content[start : stop - 1])
-                    server.hold.wait(20)
+                    hold.wait(20)
                     start = stop - 1
                 self.close_connection = True
                 with suppress(BrokenPipeError, ConnectionResetError):  # the client was killed

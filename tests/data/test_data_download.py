@@ -60,6 +60,14 @@ def test_a_truncated_transfer_keeps_what_arrived_and_the_next_run_finishes(serve
     assert server.asked[-1] == ("/official/a.bin", f"bytes={arrived}-")
 
 
+def test_a_server_that_falls_silent_is_asked_again(server, file, monkeypatch):
+    event = server.hold = threading.Event()
+    monkeypatch.setattr(download, "TIMEOUT", (5.0, 0.2))
+    assert fetch("set", file)[0].read_bytes() == CONTENT
+    event.set()
+    assert len(server.asked) == 2 and int(server.asked[1][1][6:-1]) > 2_000_000
+
+
 def test_a_server_without_ranges_is_read_from_the_beginning(server, checkout, file):
     server.ranges = False
     downloads(checkout).mkdir(parents=True)
@@ -174,7 +182,7 @@ def test_extracted_members_of_a_mirror_url(server, checkout, packed, monkeypatch
 
 
 def test_kill_9_in_mid_download_and_another_run(server, checkout, file):
-    server.hold = threading.Event()
+    event = server.hold = threading.Event()
     script = (
         f"from pipeline.data.download import fetch\nfrom pipeline.data.registry import File\nfetch('set', {file!r})"
     )
@@ -184,7 +192,7 @@ def test_kill_9_in_mid_download_and_another_run(server, checkout, file):
         while not (partial.exists() and partial.stat().st_size > 2_000_000) and time.monotonic() < deadline:
             time.sleep(0.01)
         child.send_signal(signal.SIGKILL)
-    server.hold.set()
+    event.set()
     assert child.returncode == -signal.SIGKILL
     assert left(checkout) == ["a.bin.partial"]
     arrived = partial.stat().st_size

@@ -20,7 +20,7 @@ def test_idx(tmp_path, pack):
     path = tmp_path / "x"
     path.write_bytes(pack(content))
     assert np.array_equal(readers.idx(path), values)
-    for damaged in (content[:-1], content + b"\0", content[:2], b"\0\0\x0d" + content[3:]):
+    for damaged in (content[:-1], content + b"\0", content[:2], content[:3], content[:9], b"\0\0\x0d" + content[3:]):
         path.write_bytes(pack(damaged))
         with pytest.raises(DataError, match=str(path)):
             readers.idx(path)

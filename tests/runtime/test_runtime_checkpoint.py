@@ -21,7 +21,13 @@ def trained(steps: int) -> tuple[nn.Module, torch.optim.Optimizer]:
 def test_nested_state_comes_back_bit_for_bit_and_continues_alike(tmp_path):
     model, optimiser = trained(3)
     tied = model.weight
-    state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "tied": tied, "curve": [{"loss": 0.1}], 7: None}
+    state = {
+        "model": model.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "tied": tied,
+        "curve": [{"loss": 0.1}],
+        7: None,
+    }
     checkpoint = Checkpoint(tmp_path / "deep", "seed_0", CPU)
     assert checkpoint.load() is None
     checkpoint.save(state, now=True)

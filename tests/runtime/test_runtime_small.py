@@ -11,7 +11,10 @@ from pipeline.runtime.seeding import generator, seeded
 
 
 def test_history_keeps_every_bit(tmp_path):
-    rows = [{"seed": 0, "epoch": 1, "loss": 0.1 + 0.2, "kl": -1e-300}, {"seed": 3, "epoch": 20, "loss": 5.0, "kl": 1 / 3}]
+    rows = [
+        {"seed": 0, "epoch": 1, "loss": 0.1 + 0.2, "kl": -1e-300},
+        {"seed": 3, "epoch": 20, "loss": 5.0, "kl": 1 / 3},
+    ]
     history.write(tmp_path / "history.csv", rows)
     assert history.read(tmp_path / "history.csv") == rows
 
@@ -35,7 +38,9 @@ def test_seeded_initialisation_leaves_the_global_generator_as_it_was():
 
 
 def test_plans_come_back_and_are_listed(tmp_path):
-    plan = Plan("train_vae", "bernoulli", {"data": "data/x"}, "models/vae/bernoulli", {"rate": 1e-8, "seeds": [0], "word": "no"})
+    plan = Plan(
+        "train_vae", "bernoulli", {"data": "data/x"}, "models/vae/bernoulli", {"rate": 1e-8, "seeds": [0], "word": "no"}
+    )
     (tmp_path / plan.path).parent.mkdir(parents=True)
     (tmp_path / plan.path).write_text(plan.text())
     assert Plan.read(tmp_path / plan.path) == plan
@@ -56,6 +61,9 @@ def test_an_unknown_device_is_the_users_error():
     code = "from pipeline.runtime.device import prepare; prepare()"
     for variables in ({"PIPELINE_DEVICE": "abacus"}, {"PIPELINE_THREADS": "many"}):
         done = subprocess.run(
-            [sys.executable, "-c", f"import os; os.environ |= {variables}\n{code}"], capture_output=True, text=True, check=False
+            [sys.executable, "-c", f"import os; os.environ |= {variables}\n{code}"],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 1 and "UserError: PIPELINE_DEVICE=" in done.stderr

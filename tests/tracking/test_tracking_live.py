@@ -105,10 +105,13 @@ time.sleep(60)
     assert {r.info.status for r in held.runs} == {"FINISHED"}
 
 
-def test_training_of_other_code_does_not_continue_it_and_sync_clears_it_away(started, train, curves, records) -> None:
-    for attempt, shift in (("old", 0.5), ("new", 0.0)):
+@pytest.mark.parametrize("attempts", [("old", "new"), ("new", "old")])
+def test_training_of_other_code_has_its_own_run_and_sync_clears_it_away(
+    started, train, curves, records, attempts
+) -> None:
+    for attempt in attempts:
         run = LiveRun(train, after_seconds=0, attempt=attempt)
-        log(run, range(3), shift)
+        log(run, range(3), shift=0.5 if attempt == "old" else 0.0)
         run.close()
     assert len(records().runs) == 6
     started.finish(train, {"history.csv": curves(epochs=3)})

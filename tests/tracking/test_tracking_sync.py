@@ -4,9 +4,11 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
 from pipeline.runtime import paths
@@ -60,6 +62,14 @@ def test_unchanged_checkout_is_left_without_opening_the_store(done, monkeypatch)
     os.utime(database, ns=(0, 0))  # someone wrote to the store
     with pytest.raises(pytest.fail.Exception):
         sync()
+
+
+def test_a_server_is_always_asked(done, monkeypatch) -> None:
+    calls = []
+    monkeypatch.setattr(store, "database", lambda: None)
+    monkeypatch.setattr(store, "connect", lambda: calls.append("asked") or MlflowClient(store.uri()))
+    assert [sync().new, sync().new] == [2, 0]
+    assert len(calls) == 2
 
 
 def test_deleted_store_is_filled_again(done, migrated, records) -> None:
@@ -157,8 +167,11 @@ def test_experiment_from_the_trash_is_restored(done, records) -> None:
 def test_moved_checkout_finds_its_artifacts(done, monkeypatch, records) -> None:
     sync()
     run = records().parents["train_vae@bernoulli"]
-    dump = "\n".join(sqlite3.connect(done.root / "mlflow.db").iterdump())
-    assert str(done.root) not in dump
+    with closing(sqlite3.connect(done.root / "mlflow.db")) as database:
+        assert str(done.root) not in "\n".join(database.iterdump())
+        places = [place for (place,) in database.execute("select artifact_location from experiments")]
+    assert len(places) == 2  # MLflow's own "Default", and the family's
+    assert all(place.startswith("mlflow-artifacts:/") for place in places)
     moved = done.root.rename(done.root.with_name("moved"))
     monkeypatch.chdir(moved)
     monkeypatch.setenv("DVC_ROOT", str(moved))

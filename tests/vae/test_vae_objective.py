@@ -25,7 +25,9 @@ def test_bernoulli_log_likelihood_is_that_of_torch_distributions(pixels):
 def test_bernoulli_log_likelihood_at_extreme_logits_in_single_precision():
     logits = torch.tensor([[-200.0, 200.0, -90.0, 90.0]])
     assert bernoulli_log_likelihood(torch.tensor([[1.0, 0.0, 0.0, 1.0]]), logits).item() == -400.0
-    assert bernoulli_log_likelihood(torch.tensor([[0.0, 1.0, 0.0, 1.0]]), logits).item() == pytest.approx(0.0, abs=1e-30)
+    assert bernoulli_log_likelihood(torch.tensor([[0.0, 1.0, 0.0, 1.0]]), logits).item() == pytest.approx(
+        0.0, abs=1e-30
+    )
 
 
 def test_bernoulli_log_likelihood_keeps_single_precision_over_784_pixels():
@@ -43,7 +45,9 @@ def test_bernoulli_log_likelihood_broadcasts_images_over_samples():
     together = bernoulli_log_likelihood(x[:, None], logits)
     for i in range(3):
         for k in range(4):
-            assert together[i, k].item() == pytest.approx(bernoulli_log_likelihood(x[i : i + 1], logits[i, k : k + 1]).item())
+            assert together[i, k].item() == pytest.approx(
+                bernoulli_log_likelihood(x[i : i + 1], logits[i, k : k + 1]).item()
+            )
 
 
 def test_gradients_by_finite_differences():
