@@ -57,7 +57,7 @@ def run(main: Callable[[Job], None]) -> None:
         if error.errno not in NO_PLACE:
             raise
         sys.exit(
-            f"error: {error.strerror}: {error.filename or scratch()}; make room or give permission, then run again."
+            f"error: {error.strerror}: {error.filename or scratch()}; mend that and run again; nothing is lost."
         )
 
 

@@ -1,11 +1,13 @@
 """Render the report from what the pipeline has measured: `python -m stages.report [--allow-missing] [--out DIR]`."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from pipeline.report.render import render
 from pipeline.runtime.errors import UserError
+from pipeline.tracking.sync import sync
 
 
 def main() -> None:
@@ -15,6 +17,8 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         render(Path(), arguments.out, allow_missing=arguments.allow_missing)
+        if "DVC_STAGE" in os.environ:  # the last stage of `dvc repro`: the records follow, figures included
+            print(sync(figures=arguments.out / "figures"))
     except UserError as error:
         sys.exit(f"error: {error}")
 

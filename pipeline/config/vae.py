@@ -45,8 +45,12 @@ SCORING = {"importance_samples"}
 def steps(run: str, data: str, knobs: VaeKnobs) -> list[Plan]:
     """Return the two steps of one autoencoder: training, and scoring under its likelihood."""
     folder, model = f"data/{data}", f"models/vae/{run}"
+    training = knobs.model_dump(include=TRAINING)
+    # a knob that does nothing in this run must not make it run again
+    training |= {"kl_samples": None} if knobs.kl == "analytic" else {}
+    training |= {"hidden": None} if knobs.network == "conv" else {}
     return [
-        Plan("train_vae", run, {"data": folder}, model, knobs.model_dump(include=TRAINING)),
+        Plan("train_vae", run, {"data": folder}, model, training),
         Plan(
             "likelihood",
             run,

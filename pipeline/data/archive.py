@@ -28,5 +28,5 @@ def members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
                     content = archive.extractfile(member)
                     assert content is not None  # a regular file
                     yield str(name), content.read()
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, OSError, TypeError) as error:  # TypeError: a gzip header cut short
         raise DataError(f"{path}: cannot be read as an archive ({error}); delete it and run again.") from error

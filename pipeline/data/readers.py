@@ -127,7 +127,7 @@ def picture(content: bytes, name: str, size: int, *, crop: bool, channels: int =
     try:
         with Image.open(io.BytesIO(content)) as opened:
             image = opened.convert("RGB" if channels == 3 else "L")
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{name}: no picture that can be read ({error}).") from error
     width, height = image.size
     side = min(width, height)

@@ -75,7 +75,13 @@ class Record:
         return content
 
     def seeds(self) -> dict[int, Points]:
-        """Return the training curves of each seed."""
+        """Return what was measured of each seed: its training curves, and what `metrics.json` has below `seeds`."""
+        measured = self._curves()
+        for seed, values in self.metrics().get("seeds", {}).items():
+            measured[int(seed)] = measured.get(int(seed), {}) | numbers(values)
+        return measured
+
+    def _curves(self) -> dict[int, Points]:
         file = self.output / "history.csv"
         curves: dict[int, Points] = defaultdict(dict)
         for row in history.read(file) if file.is_file() else []:
@@ -87,18 +93,18 @@ class Record:
     def summary(self) -> Points:
         """Return the curves' mean over seeds, their sample standard deviation as `<metric>_std`, and the scores."""
         together: dict[tuple[str, int], list[float]] = defaultdict(list)
-        for curve in self.seeds().values():
+        for curve in self._curves().values():
             for point, value in curve.items():
                 together[point].append(value)
         result: Points = {}
-        with np.errstate(
-            invalid="ignore", over="ignore"
-        ):  # a diverged seed makes the mean infinite or NaN, and so be it
+        # a diverged seed makes the mean infinite or NaN, and so be it
+        with np.errstate(invalid="ignore", over="ignore"):
             for (name, step), values in together.items():
                 result[name, step] = float(np.mean(values))
                 if len(values) > 1:
                     result[f"{name}_std", step] = float(np.std(values, ddof=1))
-        return result | numbers({name: value for name, value in self.metrics().items() if name != "protocol"})
+        apart = ("protocol", "seeds")
+        return result | numbers({name: value for name, value in self.metrics().items() if name not in apart})
 
     def files(self) -> list[Path]:
         """Return what is kept with the record besides figures: the plan file and the numbers."""

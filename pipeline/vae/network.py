@@ -41,7 +41,7 @@ class Elu(nn.Module):
 
 
 class Vae(nn.Module):
-    r"""A Gaussian encoder $q(z|x) = N(\mu(x), \mathrm{diag}\,\sigma^2(x))$, a decoder of Bernoulli logits, prior N(0, I).
+    r"""A Gaussian encoder $q(z|x) = N(\mu(x), \mathrm{diag}\,\sigma^2(x))$, a Bernoulli decoder, prior N(0, I).
 
     Args:
         encoder: maps images `(n, 1, 28, 28)` to `(n, 2 latent)`, means beside log variances.
@@ -77,16 +77,18 @@ class Vae(nn.Module):
         return bernoulli_log_likelihood(x.flatten(1)[:, None], self.decode(z))
 
 
-def build(*, network: str, hidden: int, latent: int) -> Vae:
+def build(*, network: str, hidden: int | None, latent: int) -> Vae:
     """Build an autoencoder with PyTorch's default initialisation.
 
     Args:
         network: `mlp` (784-hidden-hidden, ELU) or `conv` (three convolutions and their mirror image, ELU).
-        hidden: units per hidden layer of the mlp.
+        hidden: units per hidden layer of the mlp, `None` for the convolutional network.
         latent: dimensions of z.
     """
-    encoder, decoder = {"mlp": _mlp, "conv": _conv}[network](hidden, latent)
-    return Vae(encoder, decoder, latent)
+    if network == "mlp":
+        assert hidden is not None
+        return Vae(*_mlp(hidden, latent), latent)
+    return Vae(*_conv(latent), latent)
 
 
 def _mlp(hidden: int, latent: int) -> tuple[nn.Module, nn.Module]:
@@ -97,8 +99,7 @@ def _mlp(hidden: int, latent: int) -> tuple[nn.Module, nn.Module]:
     return encoder, decoder
 
 
-def _conv(hidden: int, latent: int) -> tuple[nn.Module, nn.Module]:
-    del hidden  # its widths are fixed
+def _conv(latent: int) -> tuple[nn.Module, nn.Module]:
     encoder = nn.Sequential(
         nn.Conv2d(1, 32, 3), Elu(), nn.AvgPool2d(2),
         nn.Conv2d(32, 64, 3), Elu(), nn.AvgPool2d(2),

@@ -25,10 +25,10 @@ def fit(
     output: Path,
     *,
     network: str,
-    hidden: int,
+    hidden: int | None,
     latent: int,
     kl: str,
-    kl_samples: int,
+    kl_samples: int | None,
     epochs: int,
     batch: int,
     learning_rate: float,
@@ -43,7 +43,7 @@ def fit(
         data: folder of the data set.
         output: folder to write `network.json`, `seed_<s>.safetensors` and `history.csv` into.
         network, hidden, latent: see `pipeline.vae.network.build`.
-        kl: `analytic`, or `monte_carlo` with `kl_samples` samples per image.
+        kl: `analytic`, or `monte_carlo` with `kl_samples` samples per image (`None` in the closed form).
         epochs: passes over the training split.
         batch: images per step; the last, smaller batch of an epoch counts too.
         learning_rate: of Adam.
@@ -71,7 +71,7 @@ def fit(
             for epoch in range(len(curve) + 1, epochs + 1):
                 loss = train_epoch(
                     model, optimiser, pixels["train"], generator(seed, "train", epoch, device=device),
-                    batch=batch, kl_samples=kl_samples if kl == "monte_carlo" else None,
+                    batch=batch, kl_samples=kl_samples,
                 )  # fmt: skip
                 row = {"seed": seed, "epoch": epoch, "train_loss": loss}
                 for split in ("valid", "test"):

@@ -213,7 +213,7 @@ def test_a_full_disk(server, checkout, file):
 @pytest.fixture
 def powerless() -> Iterator[Path]:
     """A folder that cannot be written to, also where the tests are run by root."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+    with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o555)
         user = os.geteuid()
         if user == 0:

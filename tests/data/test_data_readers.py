@@ -99,7 +99,8 @@ def test_a_malicious_batch_is_refused_before_anything_runs(cifar_pickle, tmp_pat
 
 def test_cifar_refuses_a_truncated_or_other_batch(cifar_pickle):
     batch = cifar_pickle(np.zeros((2, 3072), np.uint8), [0, 1])
-    for other in (batch[:-50], b"", b"\x80\x02}.", cifar_pickle(np.zeros((2, 3072), np.uint8), [0])):
+    words, objects = (batch.replace(b"U\x02u1", kind) for kind in (b"U\x02u2", b"U\x01O"))
+    for other in (batch[:-50], b"", b"\x80\x02}.", words, objects, cifar_pickle(np.zeros((2, 3072), np.uint8), [0])):
         with pytest.raises(DataError, match="x: "):
             readers.cifar_batch(other, "x")
 
@@ -137,6 +138,9 @@ def test_a_picture_stored_as_jpeg_once_more():
     assert np.array_equal(read, again) and not np.array_equal(again, np.asarray(small).transpose(2, 0, 1))
 
 
+BROKEN_PNG = encoded(stripes(30, 30), "PNG").replace(b"IDAT", b"\x8fDAT")
+
+
 def test_grey_pictures():
     grey = Image.fromarray(np.full((20, 20), 77, np.uint8))
     assert (readers.picture(encoded(grey, "PNG"), "x", 8, crop=True) == 77).all()
@@ -144,7 +148,9 @@ def test_grey_pictures():
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"text", encoded(stripes(300, 300), "JPEG")[:2000]], ids=["empty", "text", "truncated"]
+    "content",
+    [b"", b"text", encoded(stripes(300, 300), "JPEG")[:2000], BROKEN_PNG],
+    ids=["empty", "text", "truncated", "broken"],
 )
 def test_what_is_no_picture_is_named(content):
     with pytest.raises(DataError, match=r"bird\.jpg: no picture"):

@@ -73,8 +73,11 @@ def test_every_error_is_found_at_once():
     assert len(expand({"a": {"source": "b"}, "shapes32": {"source": "shapes32", "train": 5, "w": 1}, "c": {}})[2]) == 4
 
 
-def test_the_schema_needs_neither_numpy_nor_torch():
-    heavy = {"numpy", "torch", "requests", "PIL"}
-    script = f"import sys, pipeline.config.data; sys.exit(' '.join({heavy} & set(sys.modules)) or 0)"
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [("pipeline.config.data", {"numpy", "torch", "requests", "PIL"}), ("pipeline.data.build", {"torch", "pydantic"})],
+)
+def test_light_modules_stay_light(module, heavy):
+    script = f"import sys, {module}; sys.exit(' '.join({heavy} & set(sys.modules)) or 0)"
     found = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr

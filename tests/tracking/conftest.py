@@ -87,7 +87,12 @@ def score() -> Plan:
 @pytest.fixture
 def done(checkout: Checkout, train: Plan, score: Plan, curves: Callable[..., bytes]) -> Checkout:
     """A checkout with a finished training and its scoring."""
-    scores = {"test": {"elbo": -101.5, "iw": [-100.0, -99.0]}, "ok": None, "protocol": {"split": "test", "images": 100}}
+    scores = {
+        "seeds": {"0": {"elbo": -101.0}, "1": {"elbo": -102.0}},
+        "mean": {"elbo": -101.5, "iw": [-100.0, -99.0]},
+        "ok": None,
+        "protocol": {"split": "test", "images": 100},
+    }
     checkout.finish(train, {"history.csv": curves(), "seed_0.safetensors": b"weights"})
     checkout.finish(score, {"metrics.json": json.dumps(scores).encode()})
     return checkout

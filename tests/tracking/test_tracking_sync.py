@@ -34,10 +34,13 @@ def test_record_holds_params_curves_scores_checksums_and_files(done, records) ->
     assert (
         train.data.tags["plan"] == hashlib.md5((done.root / "plan/train_vae/bernoulli.yaml").read_bytes()).hexdigest()
     )
-    assert score.data.metrics["test.elbo"] == -101.5
-    assert held.curve(score, "test.iw") == [(0, -100.0), (1, -99.0)]
+    assert score.data.metrics == {"mean.elbo": -101.5, "mean.iw": -99.0}
+    assert held.curve(score, "mean.iw") == [(0, -100.0), (1, -99.0)]
+    assert {name: run.data.metrics for name, run in held.children(score).items()} == {
+        "seed 0": {"elbo": -101.0},
+        "seed 1": {"elbo": -102.0},
+    }
     assert score.data.params["protocol.split"] == "test"
-    assert "ok" not in score.data.metrics
     assert {run.info.status for run in held.runs} == {"FINISHED"}
     folder = done.root / "mlartifacts" / "vae" / train.info.run_id / "artifacts"
     assert (folder / "history.csv").read_bytes() == (done.root / "models/vae/bernoulli/history.csv").read_bytes()
@@ -161,7 +164,7 @@ def test_experiment_from_the_trash_is_restored(done, records) -> None:
     client.delete_experiment(experiment)
     assert sync().failure is None
     assert client.get_experiment(experiment).lifecycle_stage == "active"
-    assert len(client.search_runs([experiment], run_view_type=ViewType.ACTIVE_ONLY)) == 4
+    assert len(client.search_runs([experiment], run_view_type=ViewType.ACTIVE_ONLY)) == 6
 
 
 def test_moved_checkout_finds_its_artifacts(done, monkeypatch, records) -> None:
@@ -191,7 +194,7 @@ def test_temporary_copy_records_in_the_main_checkout(done, tmp_path, monkeypatch
     assert sync().new == 2
     assert paths.main_checkout() == done.root
     assert {file.name for file in copy.iterdir()} == {"plan", "models", "scores", "dvc.lock"}
-    assert len(records().runs) == 4
+    assert len(records().runs) == 6
 
 
 def test_store_away_is_told_and_made_up_for_later(done, monkeypatch, records, refused) -> None:
@@ -204,7 +207,7 @@ def test_store_away_is_told_and_made_up_for_later(done, monkeypatch, records, re
     assert "\n" not in str(summary)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert sync().new == 2
-    assert len(records().runs) == 4
+    assert len(records().runs) == 6
 
 
 def test_switched_off(done, monkeypatch) -> None:

@@ -1,0 +1,82 @@
+"""A copy of this repository's working tree with small runs, in which a test may do what it likes."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+VAE = {"epochs": 1, "hidden": 8, "latent": 4, "seeds": [0], "importance_samples": [1, 10]}
+RUNS = {"a": {"data": "binarized_digits28"}, "b": {"data": "binarized_digits28", "kl": "monte_carlo"}}
+
+
+class Checkout:
+    """A git repository under `folder` with the project's files and two small autoencoder runs, `a` and `b`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+        ).stdout.decode()
+        for name in filter(None, listed.split("\0")):
+            if (ROOT / name).is_file() and not name.startswith(("reports/", "dvc.lock")):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, folder / name)
+        with self.params() as params:
+            params["data"] = {"binarized_digits28": {"source": "binarized_digits28"}}
+            for family in params:
+                if family != "data":
+                    params[family]["runs"] = {}
+            params["vae"].update(VAE, runs=RUNS)
+        self.git("init", "-q")
+        self.commit("first")
+
+    def params(self) -> "_Params":
+        """Return a context that yields params.yaml to change, and writes it back."""
+        return _Params(self.folder / "params.yaml")
+
+    def run(self, *command: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command inside the copy, with this interpreter first on the path."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        unset = ("DVC_ROOT", "DVC_STAGE", "DATA_MIRROR", "MLFLOW_TRACKING_URI", "PIPELINE_DEVICE", "PIPELINE_THREADS")
+        environment = {key: value for key, value in os.environ.items() if key not in unset}
+        environment |= {"PATH": path, "PIPELINE_TRACKING": "off", **variables}
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0 or not check, f"{command} failed:\n{done.stdout}{done.stderr}"
+        return done
+
+    def repro(self, *arguments: str, **variables: str) -> set[str]:
+        """Run `dvc repro` and return the stages it ran."""
+        return ran(self.run("dvc", "repro", *arguments, **variables).stdout)
+
+    def git(self, *arguments: str) -> None:
+        identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+        subprocess.run(["git", *identity, *arguments], cwd=self.folder, check=True, capture_output=True)
+
+    def commit(self, message: str) -> None:
+        self.git("add", "-A")
+        self.git("commit", "-qm", message)
+
+
+def ran(output: str) -> set[str]:
+    """Return the stages that a `dvc repro` or `dvc exp run` says it ran."""
+    return {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
+
+
+class _Params:
+    def __init__(self, path: Path) -> None:
+        self.path, self.yaml = path, YAML()
+
+    def __enter__(self) -> Any:
+        self.content = self.yaml.load(self.path)
+        return self.content
+
+    def __exit__(self, *_: object) -> None:
+        self.yaml.dump(self.content, self.path)

@@ -1,0 +1,69 @@
+"""What one change of params.yaml makes run again, asked of DVC itself on a graph with tiny settings."""
+
+import pytest
+from checkout import Checkout, ran
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    copy = Checkout(tmp_path_factory.mktemp("graph"))
+    assert copy.repro() == {
+        "plan", "data@binarized_digits28", "train_vae@a", "train_vae@b", "likelihood@a", "likelihood@b", "report"
+    }  # fmt: skip
+    assert (copy.folder / "reports/report.md").stat().st_size > 1000
+    copy.commit("ran")
+    return copy
+
+
+def test_nothing_changed_runs_nothing_and_leaves_git_clean(checkout):
+    assert checkout.repro() == set()
+    assert checkout.run("git", "status", "--short").stdout == ""
+
+
+def change(params, knob):
+    match knob:
+        case "epochs of both runs":
+            params["vae"]["epochs"] = 2
+        case "epochs of a":
+            params["vae"]["runs"]["a"]["epochs"] = 3
+        case "draws of the Monte Carlo KL":
+            params["vae"]["kl_samples"] = 2
+        case "importance samples":
+            params["vae"]["importance_samples"] = [1, 5]
+        case "importance samples of b":
+            params["vae"]["runs"]["b"]["importance_samples"] = [1, 2]
+        case "a new run":
+            params["vae"]["runs"]["c"] = {"data": "binarized_digits28", "latent": 2}
+        case "a run less":
+            del params["vae"]["runs"]["c"]
+        case "a comment":
+            params.yaml_set_start_comment("another comment")
+
+
+@pytest.mark.parametrize(
+    ("knob", "expected"),
+    [
+        ("epochs of both runs", {"train_vae@a", "likelihood@a", "train_vae@b", "likelihood@b", "report"}),
+        ("epochs of a", {"train_vae@a", "likelihood@a", "report"}),
+        ("draws of the Monte Carlo KL", {"train_vae@b", "likelihood@b", "report"}),
+        ("importance samples", {"likelihood@a", "likelihood@b", "report"}),
+        ("importance samples of b", {"likelihood@b", "report"}),
+        ("a new run", {"train_vae@c", "likelihood@c", "report"}),
+        ("a run less", {"report"}),
+        ("a comment", None),
+    ],
+)
+def test_a_change_reaches_exactly_what_depends_on_it(checkout, knob, expected):
+    with checkout.params() as params:
+        change(params, knob)
+    assert checkout.repro() == ({"plan"} | expected if expected else set())
+
+
+def test_an_experiment_from_the_command_line(checkout):
+    checkout.commit("before the experiment")
+    done = checkout.run("dvc", "exp", "run", "-S", "++vae.runs.a.epochs=2")
+    assert ran(done.stdout) == {"plan", "train_vae@a", "likelihood@a", "report"}
+    refused = checkout.run("dvc", "exp", "run", "-S", "vae.kl=exact", check=False)
+    assert refused.returncode != 0 and ran(refused.stdout) == {"plan"}
+    assert "vae.kl: 'exact' is not one of analytic, monte_carlo" in refused.stderr
+    assert "Traceback" not in refused.stdout + refused.stderr

@@ -1,0 +1,174 @@
+"""Stage scripts as processes: killed at any moment they go on where they were and end with the same bytes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.data.build import build
+from pipeline.runtime import history
+from pipeline.runtime.checkpoint import Checkpoint
+from pipeline.runtime.plan import Plan
+
+ROOT = Path(__file__).parents[1]
+TRAINING = {
+    "network": "mlp", "hidden": 16, "latent": 4, "kl": "monte_carlo", "kl_samples": 2,
+    "epochs": 12, "batch": 32, "learning_rate": 0.001, "seeds": [0, 1],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "binarized_digits28"
+    folder.mkdir()
+    build("binarized_digits28", folder, source="binarized_digits28")
+    return folder
+
+
+class Workspace:
+    """An empty folder in which stages run, with plan files of one small autoencoder."""
+
+    def __init__(self, folder: Path, data: Path) -> None:
+        self.folder = folder
+        (folder / "data").mkdir(parents=True)
+        (folder / "data/binarized_digits28").symlink_to(data)
+        inputs = {"data": "data/binarized_digits28"}
+        scoring = {**inputs, "model": "models/vae/a"}
+        for plan in (
+            Plan("train_vae", "a", inputs, "models/vae/a", TRAINING),
+            Plan("likelihood", "a", scoring, "scores/likelihood/a", {"importance_samples": [1, 2000]}),
+        ):
+            (folder / plan.path).parent.mkdir(parents=True)
+            (folder / plan.path).write_text(plan.text())
+
+    def command(self, stage: str) -> list[str]:
+        return [sys.executable, "-m", f"stages.{stage}", f"plan/{stage}/a.yaml"]
+
+    def environment(self, **variables: str) -> dict[str, str]:
+        own = {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(self.folder), "PIPELINE_TRACKING": "off"}
+        return {**os.environ, **own, "PIPELINE_CHECKPOINT_SECONDS": "0", "PIPELINE_DEVICE": "cpu", **variables}
+
+    def start(self, stage: str, **variables: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(stage), cwd=self.folder, env=self.environment(**variables), stderr=subprocess.PIPE, text=True
+        )
+
+    def finish(self, stage: str, **variables: str) -> str:
+        process = self.start(stage, **variables)
+        _, log = process.communicate()
+        assert process.returncode == 0, log
+        return log
+
+    def wait_for(self, pattern: str) -> Path:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            if found := next((self.folder / ".scratch").glob(pattern), None):
+                return found
+            time.sleep(0.005)
+        raise AssertionError(f"no {pattern} after two minutes")
+
+    def bytes(self, output: str) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in sorted((self.folder / output).iterdir())}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, data):
+    workspace = Workspace(tmp_path_factory.mktemp("undisturbed"), data)
+    workspace.finish("train_vae", PIPELINE_CHECKPOINT_SECONDS="3600")
+    workspace.finish("likelihood", PIPELINE_CHECKPOINT_SECONDS="3600")
+    return workspace
+
+
+def test_a_finished_stage_has_written_what_it_promised_and_left_no_scratch(undisturbed):
+    assert set(undisturbed.bytes("models/vae/a")) == {
+        "history.csv", "network.json", "seed_0.safetensors", "seed_1.safetensors"
+    }  # fmt: skip
+    assert set(undisturbed.bytes("scores/likelihood/a")) == {
+        "metrics.json", "originals.npy", "reconstructions.npy", "samples.npy"
+    }  # fmt: skip
+    assert not list((undisturbed.folder / ".scratch/stages").rglob("*.safetensors"))
+    assert np.load(undisturbed.folder / "scores/likelihood/a/samples.npy").shape == (64, 1, 28, 28)
+
+
+@pytest.mark.parametrize(("stage", "output"), [("train_vae", "models/vae/a"), ("likelihood", "scores/likelihood/a")])
+def test_killed_twice_it_resumes_and_ends_with_the_same_bytes(tmp_path, data, undisturbed, stage, output):
+    workspace = Workspace(tmp_path, data)
+    if stage == "likelihood":
+        (tmp_path / "models/vae").mkdir(parents=True)
+        (tmp_path / "models/vae/a").symlink_to(undisturbed.folder / "models/vae/a")
+    for pattern in ("stages/*/*/seed_0-*.safetensors", "stages/*/*/seed_1-*.safetensors"):
+        process = workspace.start(stage)
+        workspace.wait_for(pattern)
+        process.kill()
+        process.communicate()
+        assert not (tmp_path / output).exists()
+    workspace.finish(stage)
+    assert workspace.bytes(output) == undisturbed.bytes(output)
+
+
+def test_what_the_checkpoint_holds_is_not_computed_again(tmp_path, data):
+    workspace = Workspace(tmp_path, data)
+    process = workspace.start("train_vae")
+    path = workspace.wait_for("stages/*/*/seed_1-*.safetensors")
+    process.kill()
+    process.communicate()
+    checkpoint = Checkpoint(path.parent, "seed_0", torch.device("cpu"))
+    checkpoint.path = next(path.parent.glob("seed_0-*.safetensors"))
+    state = checkpoint.load()
+    state["curve"][0]["train_loss"] = 123.0
+    checkpoint.save(state, now=True)
+    workspace.finish("train_vae")
+    assert history.read(tmp_path / "models/vae/a/history.csv")[0]["train_loss"] == 123.0
+
+
+def test_changed_plan_does_not_resume(tmp_path, data):
+    workspace = Workspace(tmp_path, data)
+    process = workspace.start("train_vae")
+    workspace.wait_for("stages/*/*/seed_0-*.safetensors")
+    process.kill()
+    process.communicate()
+    path = tmp_path / "plan/train_vae/a.yaml"
+    path.write_text(path.read_text().replace("epochs: 12", "epochs: 2"))
+    workspace.finish("train_vae")
+    assert (tmp_path / "models/vae/a/history.csv").read_text().count("\n") == 1 + 2 * 2
+
+
+def test_an_orphan_of_a_killed_dvc_stops_and_the_next_run_goes_on(tmp_path, data, undisturbed):
+    workspace = Workspace(tmp_path, data)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", f"import subprocess; subprocess.run({workspace.command('train_vae')})"],
+        cwd=tmp_path,
+        env=workspace.environment(DVC_STAGE="train_vae@a"),
+        stderr=subprocess.DEVNULL,
+    )
+    workspace.wait_for("stages/*/*/seed_0-*.safetensors")
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    workspace.finish("train_vae")
+    assert workspace.bytes("models/vae/a") == undisturbed.bytes("models/vae/a")
+
+
+def test_a_missing_input_is_named_with_what_makes_it(tmp_path, data):
+    workspace = Workspace(tmp_path, data)
+    (tmp_path / "data/binarized_digits28").unlink()
+    process = workspace.start("train_vae")
+    _, log = process.communicate()
+    assert process.returncode == 1
+    assert log.startswith("error: train_vae@a: data/binarized_digits28 is missing; `dvc repro train_vae@a`")
+
+
+def test_an_output_that_cannot_be_written_is_said_and_nothing_is_lost(tmp_path, data, undisturbed):
+    workspace = Workspace(tmp_path, data)
+    (tmp_path / "models").write_text("a file where a folder should be")
+    process = workspace.start("train_vae", PIPELINE_CHECKPOINT_SECONDS="3600")
+    _, log = process.communicate()
+    assert process.returncode == 1 and "error: " in log and "models" in log and "Traceback" not in log
+    (tmp_path / "models").unlink()
+    workspace.finish("train_vae")
+    assert workspace.bytes("models/vae/a") == undisturbed.bytes("models/vae/a")
