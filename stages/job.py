@@ -19,7 +19,7 @@ from pipeline.runtime.paths import scratch
 from pipeline.runtime.plan import Plan
 from pipeline.tracking.live import LiveRun
 
-NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR}
 """Errors of the file system that the user must mend."""
 
 
