@@ -56,9 +56,7 @@ def run(main: Callable[[Job], None]) -> None:
     except OSError as error:
         if error.errno not in NO_PLACE:
             raise
-        sys.exit(
-            f"error: {error.strerror}: {error.filename or scratch()}; mend that and run again; nothing is lost."
-        )
+        sys.exit(f"error: {error.strerror}: {error.filename or scratch()}; mend that and run again; nothing is lost.")
 
 
 @contextmanager

@@ -2,9 +2,9 @@ r"""Importance-sampled log-likelihood: estimates and diagnostics from log weight
 
 With $z_k \sim q(z|x)$ and $\log w_k = \log p(x|z_k) + \log p(z_k) - \log q(z_k|x)$,
 
-$$L_K(x) = \log \frac1K \sum_{k=1}^K w_k, \qquad \mathrm{ELBO} = E[L_1] \le E[L_K] \le \log p(x), \qquad E[L_K] \; \text{grows with} \; K$$
+$$L_K(x) = \log \frac1K \sum_{k=1}^K w_k, \qquad \mathrm{ELBO} = E[L_1] \le E[L_K] \le E[L_{K'}] \le \log p(x)$$
 
-Reference: Burda, Grosse & Salakhutdinov, Importance Weighted Autoencoders, ICLR 2016.
+for 1 < K < K'. Reference: Burda, Grosse & Salakhutdinov, Importance Weighted Autoencoders, ICLR 2016.
 """
 
 import math

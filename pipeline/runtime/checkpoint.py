@@ -11,6 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from pipeline.runtime import parent
+from pipeline.runtime.device import precision
 
 SECONDS = 10.0  # between two checkpoints; a kill loses at most this much work
 
@@ -18,7 +19,7 @@ SECONDS = 10.0  # between two checkpoints; a kill loses at most this much work
 class Checkpoint:
     """The last resumable state of one piece of training.
 
-    A state is only ever resumed by the torch version, device and thread count that wrote it, since these decide the
+    A state is only ever resumed by the torch version, device, thread count and precision that wrote it: they decide the
     last bits: the resumed run ends with the same bytes as an undisturbed one.
 
     Args:
@@ -28,7 +29,7 @@ class Checkpoint:
     """
 
     def __init__(self, folder: Path, name: str, device: torch.device) -> None:
-        machine = f"torch{torch.__version__}-{device}-threads{torch.get_num_threads()}".replace(":", "")
+        machine = f"torch{torch.__version__}-{device}-threads{torch.get_num_threads()}-{precision()}".replace(":", "")
         self.path = folder / f"{name}-{machine}.safetensors"
         self._device = device
         self._written = time.monotonic()

@@ -1,4 +1,4 @@
-"""The device, and what decides its bits: thread count and deterministic kernels."""
+"""The device, and what decides its bits: thread count, precision and deterministic kernels."""
 
 import ctypes
 import os
@@ -33,6 +33,23 @@ def prepare() -> torch.device:
     torch.backends.cudnn.benchmark = False
     _keep_freed_memory()
     return device
+
+
+def precision() -> str:
+    """Return the precision of matrix products where a stage leaves the choice: `PIPELINE_PRECISION`, fp32 or bf16.
+
+    Raises:
+        UserError: if it is another word.
+    """
+    name = os.environ.get("PIPELINE_PRECISION") or "fp32"
+    if name not in ("fp32", "bf16"):
+        raise UserError(f"PIPELINE_PRECISION={name} is not one of fp32, bf16.")
+    return name
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """Return the context in which matrix products and convolutions run in `precision()`."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision() == "bf16")
 
 
 def _keep_freed_memory() -> None:

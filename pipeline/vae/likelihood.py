@@ -11,6 +11,7 @@ from torch import Tensor
 from pipeline.data import store
 from pipeline.metrics.likelihood import effective_sample_size, log_weights, mean_and_error, nested_estimates
 from pipeline.runtime.checkpoint import Checkpoint
+from pipeline.runtime.device import autocast, precision
 from pipeline.runtime.progress import bar
 from pipeline.runtime.seeding import generator
 from pipeline.vae.evaluate import elbo
@@ -63,6 +64,7 @@ def score(
         "images": len(images.binary("test")),
         "likelihood": "Bernoulli",
         "elbo": f"{ELBO_DRAWS} draws of z per image, KL in closed form",
+        "precision": precision(),
         "estimator": "mean over images of log-mean-exp over K draws from q(z|x), float64;"
         f" {max(importance_samples)} draws per image, cut into disjoint groups of K",
     }
@@ -81,9 +83,9 @@ def _log_likelihood(
     for number, part in enumerate(pixels.split(chunk)):
         if number < len(done):
             continue
-        weights = log_weights(
-            net, part.float(), max(samples), generator(seed, "importance", number, device=pixels.device)
-        )
+        with autocast(pixels.device):
+            random = generator(seed, "importance", number, device=pixels.device)
+            weights = log_weights(net, part.float(), max(samples), random)
         sizes = torch.stack([effective_sample_size(weights, k) for k in samples], 1)
         done.append(torch.stack([nested_estimates(weights, samples), sizes]).transpose(0, 1))
         checkpoint.save(done)

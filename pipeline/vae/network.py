@@ -63,7 +63,7 @@ class Vae(nn.Module):
     def decode(self, z: Tensor) -> Tensor:
         """Return the Bernoulli logits of every pixel, `(..., 784)`, for codes `(..., latent)`."""
         logits: Tensor = self.decoder(z.flatten(0, -2))
-        return logits.view(*z.shape[:-1], -1) - LOGIT_SHIFT
+        return logits.float().view(*z.shape[:-1], -1) - LOGIT_SHIFT  # a sum over pixels needs float32
 
     def draw(self, x: Tensor, samples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return draws z from q(z|x), `(n, samples, latent)`, and their log p(z) - log q(z|x), `(n, samples)`."""

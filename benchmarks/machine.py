@@ -1,0 +1,36 @@
+"""What a benchmark must say about the machine, and how it times: alternately, so that a noisy machine disturbs both."""
+
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+
+def describe() -> str:
+    """Return processor, thread count and versions in one line."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        name = next((line.split(": ")[1] for line in cpuinfo.read_text().splitlines() if "model name" in line), name)
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{name}{gpu}, {torch.get_num_threads()} thread(s), torch {torch.__version__}, Python {platform.python_version()}"
+
+
+def alternate(pieces: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Run every piece once to warm up, then all of them in turn `rounds` times; return each one's median seconds."""
+    seconds: dict[str, list[float]] = {name: [] for name in pieces}
+    for turn in range(rounds + 1):
+        for name, piece in pieces.items():
+            start = time.perf_counter()
+            piece()
+            if turn:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: sorted(values)[len(values) // 2] for name, values in seconds.items()}
+
+
+def matmul_rate(dtype: torch.dtype, size: int = 2048) -> float:
+    """Return the measured rate of a square matrix product in FLOP per second."""
+    a = torch.randn(size, size).to(dtype)
+    return 2 * size**3 / alternate({"matmul": lambda: a @ a}, 5)["matmul"]
