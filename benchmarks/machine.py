@@ -15,7 +15,8 @@ def describe() -> str:
     if cpuinfo.exists():
         name = next((line.split(": ")[1] for line in cpuinfo.read_text().splitlines() if "model name" in line), name)
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
-    return f"{name}{gpu}, {torch.get_num_threads()} thread(s), torch {torch.__version__}, Python {platform.python_version()}"
+    threads = f"{torch.get_num_threads()} thread(s)"
+    return f"{name}{gpu}, {threads}, torch {torch.__version__}, Python {platform.python_version()}"
 
 
 def alternate(pieces: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:

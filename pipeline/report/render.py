@@ -20,13 +20,13 @@ from pipeline.report.results import Results
 from pipeline.runtime.errors import UserError
 
 CHAPTERS: tuple[Chapter, ...] = (data.CHAPTER, vae.CHAPTER)
-OUTPUTS = ("report.md", "figures", "summary.json")
+OUTPUTS = ("report.md", "figures", "curves", "summary.json")
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "pillow", "safetensors")
 LONGEST = 6  # numbers of a list that a table's cell spells out
 
 
 def render(root: Path, out: Path, *, allow_missing: bool, chapters: Sequence[Chapter] = CHAPTERS) -> None:
-    """Render everything that is planned under `root` into `out`: `report.md`, `figures/` and `summary.json`.
+    """Render everything that is planned under `root` into `out`: report, figures, curves and `summary.json`.
 
     The folder is filled beside its place and moved in when complete.
 
@@ -63,6 +63,9 @@ def _fill(out: Path, results: Results, chapters: Sequence[Chapter]) -> None:
     """Write the whole report into the empty folder `out`."""
     reported = numbers.read()
     (out / "figures").mkdir()
+    (out / "curves").mkdir()
+    for family, curves in results.curves().items():
+        curves.to_csv(out / "curves" / f"{family}.csv", index=False)
     environment = _environment()
     texts: list[str] = []
     headlines: dict[str, float] = {}

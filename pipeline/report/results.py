@@ -59,6 +59,15 @@ class Results:
         """Return one column of `history.csv`: a row per epoch, a column per seed."""
         return self._history(self.folder(step)).pivot(index="epoch", columns="seed", values=column)
 
+    def curves(self) -> dict[str, pd.DataFrame]:
+        """Return the curves of each family for `dvc plots`: a row per run and epoch, means over seeds."""
+        families: dict[str, list[pd.DataFrame]] = {}
+        for step in self.finished.values():
+            if (self.folder(step) / "history.csv").is_file():
+                means = self._history(self.folder(step)).drop(columns="seed").groupby("epoch", as_index=False).mean()
+                families.setdefault(Path(step.output).parent.name, []).append(means.assign(run=step.run))
+        return {family: pd.concat(frames) for family, frames in families.items()}
+
     def card(self, step: Plan) -> dict[str, Any] | None:
         """Return the card of the data set that `step` reads, `None` if that set is not there."""
         path = self.root / step.inputs["data"] / "card.json"

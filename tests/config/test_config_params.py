@@ -24,14 +24,17 @@ def refusal(params) -> str:
 
 
 def test_every_run_has_its_steps_with_inherited_and_overridden_knobs(params):
-    params["vae"]["kl_samples"] = 77
-    params["vae"]["runs"] = {"a": {"data": "binarized_digits28"}, "b": {"data": "binarized_digits28", "kl_samples": 5}}
+    params["vae"]["epochs"] = 77
+    params["vae"]["runs"] = {"a": {"data": "binarized_digits28"}, "b": {"data": "binarized_digits28", "epochs": 5, "kl": "monte_carlo"}}
     plans = {plan.address: plan for plan in expand(params)}
     assert set(plans) == {f"data@{name}" for name in params["data"]} | {
         "train_vae@a", "train_vae@b", "likelihood@a", "likelihood@b"
     }  # fmt: skip
-    assert plans["train_vae@a"].settings["kl_samples"] == 77
-    assert plans["train_vae@b"].settings["kl_samples"] == 5
+    assert plans["train_vae@a"].settings["epochs"] == 77
+    assert plans["train_vae@b"].settings["epochs"] == 5
+    # a knob that does nothing in a run does not stand in its plan, so that it cannot make the run run again
+    assert plans["train_vae@a"].settings["kl_samples"] is None
+    assert plans["train_vae@b"].settings["kl_samples"] == params["vae"]["kl_samples"]
     assert plans["likelihood@a"].inputs == {"data": "data/binarized_digits28", "model": plans["train_vae@a"].output}
     assert "importance_samples" in plans["likelihood@a"].settings
     assert "importance_samples" not in plans["train_vae@a"].settings
