@@ -85,7 +85,10 @@ def steps(run: str, data: str, knobs: SimSiamKnobs) -> list[Plan]:
     """Return the two steps of one run: training with its monitor, and scoring with a linear probe."""
     folder, model = f"data/{data}", f"models/simsiam/{run}"
     augmentation = {"augmentation": knobs.model_dump(include=AUGMENTATION)}
-    training = {"network": knobs.model_dump(include=NETWORK), **augmentation, **knobs.model_dump(include=TRAINING)}
+    network = knobs.model_dump(include=NETWORK)
+    # a knob that does nothing in this run must not make it run again
+    network |= {"predictor_hidden": None} if knobs.predictor == "identity" else {}
+    training = {"network": network, **augmentation, **knobs.model_dump(include=TRAINING)}
     scoring = {**augmentation, **knobs.model_dump(include=SCORING)}
     return [
         Plan("train_simsiam", run, {"data": folder}, model, training),

@@ -39,14 +39,22 @@ def line(number: int) -> dict[str, Any]:
 
 @contextmanager
 def chart(path: Path, width: float = 6.4, height: float = 3.6) -> Iterator[Axes]:
-    """Yield axes to draw on, and save them as a PNG at `path` afterwards.
+    """Yield axes to draw on, and save them as a PNG at `path` afterwards; for the arguments see `charts`."""
+    with charts(path, 1, 1, width, height) as (axes,):
+        yield axes
+
+
+@contextmanager
+def charts(path: Path, rows: int, columns: int, width: float = 6.4, height: float = 3.6) -> Iterator[list[Axes]]:
+    """Yield the axes of `rows` times `columns` charts in reading order, and save them as one PNG at `path` afterwards.
 
     Args:
         path: file to write; its folder is made.
-        width, height: inches, 120 pixels each.
+        rows, columns: how many charts.
+        width, height: of them all, in inches of 120 pixels.
     """
     with matplotlib.rc_context(_RC):
         figure = Figure(figsize=(width, height), layout="constrained")
-        yield figure.subplots()
+        yield list(figure.subplots(rows, columns, squeeze=False).flat)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, metadata={"Software": None})  # its version would be in the bytes

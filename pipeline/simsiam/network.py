@@ -79,7 +79,7 @@ class SimSiam(nn.Module):
         projector_hidden: units of the projector's two hidden layers.
         features: dimensions d of its output z.
         predictor: `mlp`; `identity`; or `fixed`, an mlp whose parameters are never trained.
-        predictor_hidden: units of the predictor's hidden layer.
+        predictor_hidden: units of the predictor's hidden layer; not asked for `identity`.
     """
 
     mean: Tensor
@@ -96,7 +96,7 @@ class SimSiam(nn.Module):
         projector_hidden: int,
         features: int,
         predictor: str,
-        predictor_hidden: int,
+        predictor_hidden: int | None,
     ) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(mean)[:, None, None], persistent=False)
@@ -113,7 +113,7 @@ class SimSiam(nn.Module):
             nn.BatchNorm1d(features, affine=False),
         )
         cast(nn.Linear, self.projector[6]).bias.requires_grad_(False)  # the normalisation after it takes it out again
-        self.predictor = nn.Identity() if predictor == "identity" else _mlp(features, predictor_hidden)
+        self.predictor = nn.Identity() if predictor == "identity" else _mlp(features, cast(int, predictor_hidden))
         if predictor == "fixed":
             _fix(self.predictor)
 
