@@ -3,13 +3,13 @@
 Views are made for whole batches at once by `pipeline.data.augment`, and per image by torchvision's transforms, on
 tensors and on PIL images. A training step takes its views from the one or from a DataLoader that runs torchvision's
 transforms per image. All on random 32x32 images, the small backbone of the default profile, and the same threads. Each
-number is the median of several rounds in which the candidates take turns; on a CPU without workers it is processor time,
-so that what else the machine does weighs little and on all alike.
+number is the median of several rounds in which the candidates take turns; on a CPU without workers it is processor
+time, so that what else the machine does weighs little and on all alike.
 """
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 import torchvision

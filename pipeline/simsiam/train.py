@@ -1,7 +1,6 @@
 """Training of SimSiam with its ablations: SGD on two random views of each image, one network per seed."""
 
 import math
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from pipeline.data.augment import Augmentation
 from pipeline.data.batches import epoch_batches
 from pipeline.runtime import history
 from pipeline.runtime.checkpoint import Checkpoint
-from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import bar
 from pipeline.runtime.seeding import generator, seeded
 from pipeline.simsiam import network as networks
@@ -22,7 +20,6 @@ from pipeline.simsiam.network import SimSiam
 from pipeline.simsiam.objective import negative_cosine
 
 Log = Callable[[int, int, Mapping[str, float]], None]
-FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 
 
 def fit(
@@ -73,7 +70,7 @@ def fit(
     """
     images = store.load(data, device)
     check(images, batch=batch, neighbours=knn_neighbours)
-    views, layout = Augmentation(**augmentation), memory_format()
+    views, layout = Augmentation(**augmentation), networks.memory_format()
     weights, rows = {}, []
     with bar(len(seeds) * epochs, output.name.strip("."), "epoch") as progress:
         for seed in seeds:
@@ -111,25 +108,11 @@ def fit(
     history.write(output / "history.csv", rows)
 
 
-def memory_format() -> str:
-    """Return how images and weights lie in memory: it decides the speed and, by the order of sums, the last bits.
-
-    `PIPELINE_MEMORY_FORMAT` names it; `channels_last` is the faster one on CPUs and GPUs alike.
-
-    Raises:
-        UserError: if there is no such format.
-    """
-    name = os.environ.get("PIPELINE_MEMORY_FORMAT") or "channels_last"
-    if name not in FORMATS:
-        raise UserError(f"PIPELINE_MEMORY_FORMAT={name}: not one of {', '.join(FORMATS)}.")
-    return name
-
-
 def untrained(network: Mapping[str, Any], seed: int, device: torch.device) -> SimSiam:
     """Return the network from which the training of `seed` starts."""
     with seeded(seed, "init"):
         model = SimSiam(**network)
-    return model.to(device, memory_format=FORMATS[memory_format()])  # type: ignore[call-overload, no-any-return]
+    return networks.place(model, device)
 
 
 def sgd(model: SimSiam, *, lr: float, momentum: float, weight_decay: float) -> torch.optim.SGD:

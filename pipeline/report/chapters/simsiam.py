@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from pipeline.report import figures, style
 from pipeline.report.chapter import Chapter, Content
@@ -69,6 +70,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
             {"run": run, **scores, "verdict": _verdicts(scores["seeds"]), "reports": _reports(reported, kinds[run])}
             for run, scores in metrics.items()
         ],
+        "protocols": list(dict.fromkeys((m["protocol"]["knn"], m["protocol"]["probe"]) for m in metrics.values())),
         "rule": {"loss": COLLAPSED_LOSS, "std": COLLAPSED_STD, "rank": COLLAPSED_RANK, "learned": LEARNED},
         "claims": claims(seeds, _later(results, "default") if seeds["default"] else {}),
         "views": _views(results, scored[0], out) if scored else None,
@@ -254,6 +256,9 @@ def _variants(results: Results, steps: Sequence[Plan], metrics: Mapping[str, Any
                 start = np.mean([scores["mean"]["untrained"][column] for scores in metrics.values()])
                 place.axhline(float(start), color=style.REPORTED, linewidth=0.8, linestyle=":")
         axes[3].set_yscale("log")
+        axes[3].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes[3].yaxis.set_major_formatter(ScalarFormatter())
+        axes[3].yaxis.set_minor_formatter(NullFormatter())
         axes[0].legend(fontsize=7)
     caption = (
         "F14 (figure 8 of report 002). (a) Training loss, (b) kNN accuracy, (c) deviation of the L2-normalised features"
