@@ -15,6 +15,7 @@ from torch.nn import functional as F
 RATIO = (3 / 4, 4 / 3)  # bounds of a crop's width / height
 TRIES = 10  # crops drawn until one fits into the image, as in torchvision; then the whole image or its middle
 GREY = (0.2989, 0.587, 0.114)  # luma of red, green, blue
+CPU_CHUNK = 64  # images changed at once on a CPU: they stay in its cache from step to step
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)  # the steps of a colour jitter, numbered as in torchvision
 
 
@@ -50,16 +51,24 @@ class Augmentation:
         n, _, height, width = images.shape
         box = draw_crops(n, height, width, self.crop, random)
         flipped = self._happens(self.flip, n, random)
-        angle = self._between(-self.rotation, self.rotation, n, random) if self.rotation else None
-        views = resample(images, box, flipped, angle)
+        angle = self._between(-self.rotation, self.rotation, n, random)
         changed = self._happens(self.jitter_probability, n, random)
         *factors, hue = (
             torch.where(changed, self._between(middle - width, middle + width, n, random), middle)
             for width, middle in zip(self.jitter, (1.0, 1.0, 1.0, 0.0), strict=True)
         )
         order = torch.rand((n, 4), generator=random, device=random.device).argsort(1)
-        views = colour_jitter(views, torch.stack(factors, 1), hue, order)
-        return fade(views, SATURATION, torch.where(self._happens(self.grey, n, random), 0.0, 1.0))
+        colour = torch.where(self._happens(self.grey, n, random), 0.0, 1.0)
+        drawn = (images, box, flipped, angle, torch.stack(factors, 1), hue, order, colour)
+        chunk = CPU_CHUNK if images.device.type == "cpu" else n
+        return torch.cat([self._apply(*part) for part in zip(*(each.split(chunk) for each in drawn), strict=True)])
+
+    def _apply(
+        self, images: Tensor, box: Tensor, flipped: Tensor, angle: Tensor,
+        factors: Tensor, hue: Tensor, order: Tensor, colour: Tensor,
+    ) -> Tensor:  # fmt: skip
+        views = resample(images, box, flipped, angle if self.rotation else None)
+        return fade(colour_jitter(views, factors, hue, order), SATURATION, colour)
 
     @staticmethod
     def _between(low: float, high: float, n: int, random: torch.Generator) -> Tensor:
@@ -190,7 +199,7 @@ def shift_hue(images: Tensor, shift: Tensor) -> Tensor:
     bluest = ~(reddest | greenest)
     hue = ((green - blue) * reddest).addcmul_(blue - red, greenest).addcmul_(red - green, bluest).div_(divisor)
     hue = hue.add_(greenest, alpha=1 / 3).add_(bluest, alpha=2 / 3).add_(shift[:, None, None])
-    opposite = torch.tensor([1 / 2, 5 / 6, 1 / 6], device=images.device)  # cyan, magenta, yellow
+    opposite = torch.arange(3, device=images.device) / 3 + 0.5  # cyan, magenta, yellow
     away = hue[:, None] - opposite[:, None, None]
     away = away.sub_(away.round()).abs_()
     return torch.addcmul(value[:, None], away.mul_(-6).add_(2).clamp_(0, 1), chroma[:, None], value=-1)

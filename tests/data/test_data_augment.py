@@ -7,6 +7,7 @@ from scipy.stats import ks_2samp
 from torchvision import transforms
 from torchvision.transforms import functional as TF
 
+from pipeline.data import augment
 from pipeline.data.augment import (
     BRIGHTNESS,
     CONTRAST,
@@ -237,3 +238,10 @@ def test_views_follow_from_the_generator_alone():
     assert torch.equal(draw.view(x, random(0)), draw.view(x, random(0)))
     assert not torch.equal(draw.view(x, random(0)), draw.view(x, random(1)))
     assert draw.view(x, random(0)).min() >= 0 and draw.view(x, random(0)).max() <= 1
+
+
+def test_chunks_on_a_cpu_do_not_show(monkeypatch):
+    x, draw = images(70, size=8), Augmentation((0.2, 1.0), 180.0, 0.5, JITTER, 0.8, 0.2)
+    chunked = draw.view(x, random(0))
+    monkeypatch.setattr(augment, "CPU_CHUNK", 1000)
+    torch.testing.assert_close(chunked, draw.view(x, random(0)), rtol=0, atol=1e-6)
