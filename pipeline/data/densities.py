@@ -8,6 +8,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from pipeline.runtime.seeding import generator
+
 HALF_WIDTH = 5.0  # of the box [-5, 5]^2 on which densities are normalised, drawn from and plotted
 CELLS = 1000  # per side, of the midpoint rule
 
@@ -86,3 +88,8 @@ def _sine_slope(z: Tensor) -> Tensor:
 
 
 DENSITIES = {"arcs": Density(_arcs, _arcs_slope), "sine": Density(_sine, _sine_slope)}
+
+
+def data_points(name: str, count: int) -> Tensor:
+    """Return the data points of a density, float32 `(count, 2)`: the same ones for every run, depth and seed."""
+    return DENSITIES[name].points(count, generator("flow data", name))

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pipeline.data.densities import DENSITIES
+from pipeline.data.densities import DENSITIES, data_points
 from pipeline.flow import weights
 from pipeline.flow.planar import free, standard_normal
 from pipeline.flow.stack import Stack
@@ -91,11 +91,6 @@ def fit(
     network = {"depth": depth, "densities": densities, "constraints": constraints}
     weights.save(output, network, {seed: layers[column :: len(seeds)] for column, seed in enumerate(seeds)})
     history.write(output / "history.csv", sorted(curve, key=lambda row: (row["seed"], row["epoch"])))
-
-
-def data_points(density: str, count: int) -> Tensor:
-    """Return the data points of a density, float32 `(count, 2)`: the same ones for every run, seed and depth."""
-    return DENSITIES[density].points(count, generator("flow data", density))
 
 
 def initial(constraint: str, depth: int, random: torch.Generator) -> Tensor:

@@ -14,9 +14,14 @@ MODES = ("samples", "density")  # fitted to points by maximum likelihood, or to 
 Layers = tuple[Tensor, Tensor, Tensor]
 
 
+def name(density: str, mode: str, constraint: str) -> str:
+    """Return the name of one flow of a run: a column of its `history.csv`."""
+    return f"{density}_{mode}_{constraint}"
+
+
 def names(densities: list[str], constraints: list[str]) -> list[str]:
     """Return the names of all flows of a run, in the order in which they are stacked."""
-    return [f"{density}_{mode}_{constraint}" for constraint, mode, density in product(constraints, MODES, densities)]
+    return [name(density, mode, constraint) for constraint, mode, density in product(constraints, MODES, densities)]
 
 
 def save(folder: Path, network: dict[str, Any], layers: dict[int, list[Layers]]) -> None:
@@ -30,8 +35,8 @@ def save(folder: Path, network: dict[str, Any], layers: dict[int, list[Layers]])
     (folder / "network.json").write_text(json.dumps(network, indent=2) + "\n")
     for seed, flows in layers.items():
         tensors = {
-            f"{name}.{part}": tensor.clone()
-            for name, flow in zip(names(network["densities"], network["constraints"]), flows, strict=True)
+            f"{flow_name}.{part}": tensor.clone()
+            for flow_name, flow in zip(names(network["densities"], network["constraints"]), flows, strict=True)
             for part, tensor in zip("uwb", flow, strict=True)
         }
         save_file(tensors, folder / f"seed_{seed}.safetensors")
@@ -44,7 +49,7 @@ def load(folder: Path) -> tuple[dict[str, Any], dict[int, dict[str, Layers]]]:
     for file in sorted(folder.glob("seed_*.safetensors"), key=lambda path: int(path.stem.split("_")[1])):
         tensors = {key: value.to(torch.float64) for key, value in load_file(file).items()}
         flows[int(file.stem.split("_")[1])] = {
-            name: (tensors[f"{name}.u"], tensors[f"{name}.w"], tensors[f"{name}.b"])
-            for name in names(network["densities"], network["constraints"])
+            flow: (tensors[f"{flow}.u"], tensors[f"{flow}.w"], tensors[f"{flow}.b"])
+            for flow in names(network["densities"], network["constraints"])
         }
     return network, flows
