@@ -49,7 +49,8 @@ def score(model: Path, output: Path, *, points: int) -> None:
         "densities": densities,
         "constraints": constraints,
         "points": f"{points} exact points of each density on the box [-5, 5]^2, all of them used in training",
-        "test": f"{FRESH} further points of each density; for reverse KL as many draws from the flow",
+        "fresh": FRESH,
+        "test": "`fresh` further points of each density; for reverse KL as many draws from the flow",
         "energy_distance": f"{PAIRED} draws from the flow and as many exact points, unbiased estimate",
         "integral": f"midpoint rule on [-{PLANE:g}, {PLANE:g}]^2 with {FINE} squares per side",
     }
