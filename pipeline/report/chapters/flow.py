@@ -131,7 +131,7 @@ def _samples(results: Results, steps: Sequence[Plan], number: int, density: str,
     count = results.array(steps[0], "samples").shape[2]
     caption = (
         f"F21. {density}: {count} samples of flows fitted to the potential by reverse KL, over the density that the"
-        f" same flow gives to every point, found by inverting it; the target on the left; {_when(results, steps)}; [-5, 5]²."
+        f" same flow gives to every point, by inverting it; the target on the left; {_when(results, steps)}; [-5, 5]²."
     )
     return Picture(path, f"F21: {density}", caption)
 
