@@ -25,7 +25,10 @@ def refusal(params) -> str:
 
 def test_every_run_has_its_steps_with_inherited_and_overridden_knobs(params):
     params["vae"]["epochs"] = 77
-    params["vae"]["runs"] = {"a": {"data": "binarized_digits28"}, "b": {"data": "binarized_digits28", "epochs": 5, "kl": "monte_carlo"}}
+    params["vae"]["runs"] = {
+        "a": {"data": "binarized_digits28"},
+        "b": {"data": "binarized_digits28", "epochs": 5, "kl": "monte_carlo"},
+    }
     plans = {plan.address: plan for plan in expand(params)}
     assert {address for address in plans if address.startswith("data@")} == {f"data@{name}" for name in params["data"]}
     assert {address for address in plans if address.startswith(("train_vae@", "likelihood@"))} == {
