@@ -49,19 +49,19 @@ def change(params, knob):
         ("importance samples", {"likelihood@a", "likelihood@b", "report"}),
         ("importance samples of b", {"likelihood@b", "report"}),
         ("a new run", {"train_vae@c", "likelihood@c", "report"}),
-        ("a run less", {"report"}),
+        ("a run less", set()),  # back where the pipeline has been: the report comes from the run cache
         ("a comment", None),
     ],
 )
 def test_a_change_reaches_exactly_what_depends_on_it(checkout, knob, expected):
     with checkout.params() as params:
         change(params, knob)
-    assert checkout.repro() == ({"plan"} | expected if expected else set())
+    assert checkout.repro() == (set() if expected is None else {"plan"} | expected)
 
 
 def test_an_experiment_from_the_command_line(checkout):
     checkout.commit("before the experiment")
-    done = checkout.run("dvc", "exp", "run", "-S", "++vae.runs.a.epochs=2")
+    done = checkout.run("dvc", "exp", "run", "-S", "++vae.runs.a.epochs=4")
     assert ran(done.stdout) == {"plan", "train_vae@a", "likelihood@a", "report"}
     refused = checkout.run("dvc", "exp", "run", "-S", "vae.kl=exact", check=False)
     assert refused.returncode != 0 and ran(refused.stdout) == {"plan"}

@@ -16,7 +16,7 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-def distinct(values: list[int]) -> list[int]:
+def distinct(values: list[Any]) -> list[Any]:
     """Return `values` if no two are equal.
 
     Raises:

@@ -19,11 +19,13 @@ class Family:
         name: the section, `vae`.
         knobs: its knobs; all of them stand at the section's top level, and any run may override any of them.
         steps: the plan files of one run, from its name, its data set and its resolved knobs.
+        data: whether every run names a data set; a family without has the empty name there.
     """
 
     name: str
     knobs: type[Model]
     steps: Callable[[str, str, Any], list[Plan]]
+    data: bool = True
 
     def expand(self, section: object, sets: Iterable[str]) -> tuple[list[Plan], list[str]]:
         """Check one section against the data sets named `sets`; return its plan files and every error found."""
@@ -52,11 +54,12 @@ class Family:
         run, errors = mapping(entry, place)
         if errors:
             return [], errors
-        own = {key: value for key, value in run.items() if key != "data"}
+        own = {key: value for key, value in run.items() if not (self.data and key == "data")}
         known = {key: value for key, value in own.items() if key in self.knobs.model_fields}
-        errors += [unknown(place, key, ["data", *self.knobs.model_fields]) for key in own if key not in known]
-        data = run.get("data")
-        if data not in list(sets):
+        allowed = ["data"] * self.data + list(self.knobs.model_fields)
+        errors += [unknown(place, key, allowed) for key in own if key not in known]
+        data = run.get("data") if self.data else ""
+        if self.data and data not in list(sets):
             found = f"{data!r} is not one of the sets under data: {', '.join(sets)}{nearest(data, sets)}"
             errors.append(f"{place}.data: {found if 'data' in run else 'missing; every run names its data set'}")
         knobs, more = self._check({**base, **known}, place)

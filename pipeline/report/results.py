@@ -70,7 +70,7 @@ class Results:
 
     def card(self, step: Plan) -> dict[str, Any] | None:
         """Return the card of the data set that `step` reads, `None` if that set is not there."""
-        path = self.root / step.inputs["data"] / "card.json"
+        path = self.root / step.inputs.get("data", "") / "card.json"
         return json.loads(path.read_text()) if path.is_file() else None
 
     def settings(self, step: Plan) -> dict[str, Any]:
@@ -86,7 +86,9 @@ class Results:
         step = self.finished.get((ours.stage, ours.run)) if ours else None
         if ours is None or step is None:
             return None
-        facts = {**self.settings(step), "data": Path(step.inputs["data"]).name}
+        facts = self.settings(step)
+        if "data" in step.inputs:
+            facts["data"] = Path(step.inputs["data"]).name
         spread = None
         if ours.setting is not None:
             value = facts.get(ours.setting)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -39,22 +40,22 @@ def line(number: int) -> dict[str, Any]:
 
 @contextmanager
 def chart(path: Path, width: float = 6.4, height: float = 3.6) -> Iterator[Axes]:
-    """Yield axes to draw on, and save them as a PNG at `path` afterwards; for the arguments see `charts`."""
-    with charts(path, 1, 1, width, height) as (axes,):
-        yield axes
+    """Yield axes to draw on, and save them as a PNG at `path` afterwards; for the arguments see `panels`."""
+    with panels(path, 1, 1, width, height) as axes:
+        yield axes[0, 0]
 
 
 @contextmanager
-def charts(path: Path, rows: int, columns: int, width: float = 6.4, height: float = 3.6) -> Iterator[list[Axes]]:
-    """Yield the axes of `rows` times `columns` charts in reading order, and save them as one PNG at `path` afterwards.
+def panels(path: Path, rows: int, columns: int, width: float, height: float) -> Iterator[np.ndarray]:
+    """Yield axes `(rows, columns)` to draw on, and save all of them as a PNG at `path` afterwards.
 
     Args:
         path: file to write; its folder is made.
-        rows, columns: how many charts.
-        width, height: of them all, in inches of 120 pixels.
+        rows, columns: of axes.
+        width, height: of the whole in inches, 120 pixels each.
     """
     with matplotlib.rc_context(_RC):
         figure = Figure(figsize=(width, height), layout="constrained")
-        yield list(figure.subplots(rows, columns, squeeze=False).flat)
+        yield figure.subplots(rows, columns, squeeze=False)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, metadata={"Software": None})  # its version would be in the bytes

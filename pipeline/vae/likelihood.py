@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pipeline.data import store
+from pipeline.metrics import seeds as over_seeds
 from pipeline.metrics.likelihood import effective_sample_size, log_weights, mean_and_error, nested_estimates
 from pipeline.runtime.checkpoint import Checkpoint
 from pipeline.runtime.device import autocast, precision
@@ -68,7 +69,7 @@ def score(
         "estimator": "mean over images of log-mean-exp over K draws from q(z|x), float64;"
         f" {max(importance_samples)} draws per image, cut into disjoint groups of K",
     }
-    metrics = {"protocol": protocol, "seeds": seeds, "mean": _over(seeds, np.mean), "spread": _over(seeds, _deviation)}
+    metrics = {"protocol": protocol, "seeds": seeds, "mean": over_seeds.mean(seeds), "spread": over_seeds.spread(seeds)}
     (output / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
     _pictures(next(iter(models.values())), images.binary("test")[:PICTURES], output, device)
 
@@ -97,19 +98,6 @@ def _log_likelihood(
         size = sizes[:, column].mean().item()
         result[str(k)] = {"value": value, "standard_error": error, "effective_sample_size": size}
     return result
-
-
-def _over(seeds: dict[str, Any], summary: Any) -> Any:
-    """Apply `summary` over seeds to every number of equally nested dictionaries."""
-    first = next(iter(seeds.values()))
-    if isinstance(first, dict):
-        return {key: _over({seed: values[key] for seed, values in seeds.items()}, summary) for key in first}
-    value = summary(list(seeds.values()))
-    return None if value is None else float(value)
-
-
-def _deviation(values: list[float]) -> float | None:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
 @torch.no_grad()

@@ -25,11 +25,15 @@ def refusal(params) -> str:
 
 def test_every_run_has_its_steps_with_inherited_and_overridden_knobs(params):
     params["vae"]["epochs"] = 77
-    params["vae"]["runs"] = {"a": {"data": "binarized_digits28"}, "b": {"data": "binarized_digits28", "epochs": 5, "kl": "monte_carlo"}}
+    params["vae"]["runs"] = {
+        "a": {"data": "binarized_digits28"},
+        "b": {"data": "binarized_digits28", "epochs": 5, "kl": "monte_carlo"},
+    }
     plans = {plan.address: plan for plan in expand(params)}
-    assert {address for address, plan in plans.items() if plan.stage in ("data", "train_vae", "likelihood")} == {
-        f"data@{name}" for name in params["data"]
-    } | {"train_vae@a", "train_vae@b", "likelihood@a", "likelihood@b"}
+    assert {address for address in plans if address.startswith("data@")} == {f"data@{name}" for name in params["data"]}
+    assert {address for address in plans if address.startswith(("train_vae@", "likelihood@"))} == {
+        "train_vae@a", "train_vae@b", "likelihood@a", "likelihood@b"
+    }  # fmt: skip
     assert plans["train_vae@a"].settings["epochs"] == 77
     assert plans["train_vae@b"].settings["epochs"] == 5
     # a knob that does nothing in a run does not stand in its plan, so that it cannot make the run run again

@@ -237,8 +237,8 @@ def _curves(results: Results, step: Plan, out: Path) -> Picture:
     """Draw loss and kNN accuracy of one run (F11 to F13)."""
     kind = VARIANTS[variant(step.settings)]
     path = f"figures/simsiam/{step.run}/curves.png"
-    with style.charts(out / path, 1, 2, height=2.6) as axes:
-        for place, column in zip(axes, ("loss", "knn"), strict=True):
+    with style.panels(out / path, 1, 2, 6.4, 2.6) as axes:
+        for place, column in zip(axes.flat, ("loss", "knn"), strict=True):
             figures.plot(place, [Curve(step.run, results.curve(step, column), style.line(0))], PANELS[column])
     caption = f"{kind.figure}{kind.title}, run {step.run}: training loss and kNN accuracy. {_about([step])}"
     return Picture(path, f"curves of {step.run}", caption)
@@ -247,19 +247,19 @@ def _curves(results: Results, step: Plan, out: Path) -> Picture:
 def _variants(results: Results, steps: Sequence[Plan], metrics: Mapping[str, Any], out: Path) -> Picture:
     """Draw loss, kNN accuracy and collapse measures of all runs in one figure (F14)."""
     path = "figures/simsiam/variants.png"
-    with style.charts(out / path, 2, 2, height=5.2) as axes:
-        for letter, place, (column, label) in zip("abcd", axes, PANELS.items(), strict=True):
+    with style.panels(out / path, 2, 2, 6.4, 5.2) as axes:
+        for letter, place, (column, label) in zip("abcd", axes.flat, PANELS.items(), strict=True):
             lines = [Curve(step.run, results.curve(step, column), style.line(n)) for n, step in enumerate(steps)]
             figures.plot(place, lines, label)
             place.set_title(f"({letter})", loc="left")
             if metrics and column != "loss":
                 start = np.mean([scores["mean"]["untrained"][column] for scores in metrics.values()])
                 place.axhline(float(start), color=style.REPORTED, linewidth=0.8, linestyle=":")
-        axes[3].set_yscale("log")
-        axes[3].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes[3].yaxis.set_major_formatter(ScalarFormatter())
-        axes[3].yaxis.set_minor_formatter(NullFormatter())
-        axes[0].legend(fontsize=7)
+        axes[1, 1].set_yscale("log")
+        axes[1, 1].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes[1, 1].yaxis.set_major_formatter(ScalarFormatter())
+        axes[1, 1].yaxis.set_minor_formatter(NullFormatter())
+        axes[0, 0].legend(fontsize=7)
     caption = (
         "F14 (figure 8 of report 002). (a) Training loss, (b) kNN accuracy, (c) deviation of the L2-normalised features"
         " per channel times the square root of their dimensions (1: spread over the sphere, 0: one point), (d) their"

@@ -1,0 +1,45 @@
+import json
+
+import pytest
+import torch
+
+from pipeline.flow import cost
+from pipeline.flow.layers import groups, show
+
+
+def test_known_operations_are_counted():
+    a, b = torch.ones(3, 4), torch.ones(4, 5)
+    for work, count in ((lambda: a @ b, 2 * 3 * 4 * 5), (lambda: a + a, 12), (lambda: a.sum(0), 12), (lambda: a.mT, 0)):
+        with (operations := cost.Operations()):
+            work()
+        assert operations.count == count
+    matrix = torch.eye(6, device="meta")
+    with (operations := cost.Operations()):
+        torch.linalg.slogdet(matrix)
+    assert operations.count == 2 * 6**3 // 3
+
+
+def test_what_cannot_be_counted_is_refused():
+    values = torch.ones(3)
+    with pytest.raises(NotImplementedError, match="sort"), cost.Operations():
+        values.sort()
+
+
+def test_a_flow_costs_a_line_in_dimension_and_depth_and_a_dense_determinant_a_cube():
+    one, two, four = (cost.planar(d, 1) for d in (1000, 2000, 4000))
+    assert four - two == 2 * (two - one)
+    assert [cost.planar(2, k) for k in (2, 3, 7)] == [k * cost.planar(2, 1) for k in (2, 3, 7)]
+    assert cost.dense(4000) / cost.dense(2000) == pytest.approx(8, rel=0.01)
+
+
+def test_large_layers_part_the_points_and_small_ones_leave_them(tmp_path):
+    draws = [{"mean": 0.0, "deviation": 0.01, "bias": 0.0}, {"mean": 500.0, "deviation": 1000.0, "bias": 0.0}]
+    show(tmp_path, points=300, draws=draws, dimensions=[16, 64], depths=[1, 4], seed=0)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    small, large = metrics["layers"]["1"], metrics["layers"]["2"]
+    assert small["displacement"] < 0.01 and large["silhouette"] > 0.99 > 0.6 > small["silhouette"]
+    assert metrics["slope"]["depth"] == pytest.approx(1)
+
+
+def test_one_group_has_no_silhouette():
+    assert groups(torch.randn(5, 2), torch.ones(5, dtype=torch.bool)) == {"smaller_side": 0, "silhouette": None}
