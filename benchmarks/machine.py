@@ -19,15 +19,17 @@ def describe() -> str:
     return f"{name}{gpu}, {threads}, torch {torch.__version__}, Python {platform.python_version()}"
 
 
-def alternate(pieces: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+def alternate(
+    pieces: dict[str, Callable[[], object]], rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
     """Run every piece once to warm up, then all of them in turn `rounds` times; return each one's median seconds."""
     seconds: dict[str, list[float]] = {name: [] for name in pieces}
     for turn in range(rounds + 1):
         for name, piece in pieces.items():
-            start = time.perf_counter()
+            start = clock()
             piece()
             if turn:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(clock() - start)
     return {name: sorted(values)[len(values) // 2] for name, values in seconds.items()}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
@@ -48,16 +49,21 @@ class Curve:
 def curves(path: Path, lines: Sequence[Curve], ylabel: str) -> None:
     """Draw curves over epochs."""
     with style.chart(path) as axes:
-        for curve in lines:
-            epochs, mean = curve.values.index.to_numpy(), curve.values.mean(axis=1).to_numpy()
-            axes.plot(epochs, mean, label=curve.label, **curve.look)
-            if curve.values.shape[1] > 1:
-                low, high = curve.values.min(axis=1).to_numpy(), curve.values.max(axis=1).to_numpy()
-                axes.fill_between(epochs, low, high, color=curve.look["color"], alpha=0.2, linewidth=0)
-        axes.set_xlabel("epoch")
-        axes.set_ylabel(ylabel)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+        plot(axes, lines, ylabel)
         axes.legend()
+
+
+def plot(axes: Axes, lines: Sequence[Curve], ylabel: str) -> None:
+    """Draw curves over epochs on the axes of one chart."""
+    for curve in lines:
+        epochs, mean = curve.values.index.to_numpy(), curve.values.mean(axis=1).to_numpy()
+        axes.plot(epochs, mean, label=curve.label, **curve.look)
+        if curve.values.shape[1] > 1:
+            low, high = curve.values.min(axis=1).to_numpy(), curve.values.max(axis=1).to_numpy()
+            axes.fill_between(epochs, low, high, color=curve.look["color"], alpha=0.2, linewidth=0)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(ylabel)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
 
 
 def sheet(path: Path, images: np.ndarray, columns: int, scale: int, group: int = 1) -> None:

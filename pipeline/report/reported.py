@@ -52,7 +52,7 @@ class Ours(Model):
     curve: str | None = None
     setting: str | None = None
     card: str | None = None
-    reduce: Literal["last", "all", "range", "product"] | None = None
+    reduce: Literal["last", "all", "ends", "range", "product"] | None = None
     negate: bool = False
 
     @model_validator(mode="after")

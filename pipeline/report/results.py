@@ -134,6 +134,8 @@ def _reduced(value: Any, ours: Ours) -> Value:
     match ours.reduce:
         case "last":
             reduced = value[-1]
+        case "ends":
+            reduced = [value[0], value[-1]]
         case "range":
             reduced = [min(value), max(value)]
         case "product":

@@ -1,0 +1,159 @@
+"""The chapter on SimSiam: verdicts and claims by rule, and its rendering of a project whose numbers are known."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.config.params import expand, read
+from pipeline.config.profile import PROFILES, patched, yaml
+from pipeline.metrics import seeds
+from pipeline.report.chapters.simsiam import claims, variant, verdict
+from pipeline.report.render import render
+from pipeline.runtime import history
+from pipeline.runtime.plan import Plan
+
+ROOT = Path(__file__).parents[2]
+HEALTHY = {"loss": -0.75, "knn": 45.0, "feature_std": 0.95, "effective_rank": 5.0}
+COLLAPSED = {"loss": -0.97, "knn": 25.0, "feature_std": 0.03, "effective_rank": 1.01}
+IDLE = {"loss": -0.31, "knn": 24.0, "feature_std": 0.6, "effective_rank": 1.4}
+KINDS = {"default": HEALTHY, "no_stop_gradient": COLLAPSED, "no_predictor": COLLAPSED, "fixed_predictor": IDLE}
+
+
+def score(
+    loss: float, knn: float, feature_std: float, effective_rank: float, untrained: float = 20.0
+) -> dict[str, Any]:
+    layer = {"knn": knn, "feature_std": feature_std, "effective_rank": effective_rank}
+    return {
+        "loss": {"first": -0.2, "last": loss},
+        "knn": {"first": 21.0, "last": knn, "best": knn + 1, "best_epoch": 3, "lowest": 20.5},
+        "feature_std": feature_std,
+        "effective_rank": effective_rank,
+        "probe": knn + 5,
+        "layers": {"backbone": layer, "projector": layer},
+        "untrained": {"knn": untrained, "feature_std": 0.15, "effective_rank": 1.3},
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (HEALTHY, "healthy"),
+        (COLLAPSED, "collapsed"),
+        (IDLE, "not learning"),
+        (COLLAPSED | {"feature_std": 0.9}, "collapsed"),  # two opposite points
+        (COLLAPSED | {"effective_rank": 3.0}, "collapsed"),
+        (COLLAPSED | {"feature_std": 0.9, "effective_rank": 9.0}, "not learning"),
+        (COLLAPSED | {"loss": -0.89}, "not learning"),
+        (HEALTHY | {"loss": -0.95}, "healthy"),
+        (HEALTHY | {"knn": 29.9}, "not learning"),
+        (HEALTHY | {"feature_std": 0.1}, "healthy"),
+    ],
+)
+def test_verdicts(change: dict[str, float], expected: str) -> None:
+    assert verdict(score(**change)) == expected
+
+
+def judged(later: tuple[float, float] = (0.1, 0.6), **changes: Any) -> dict[str, str]:
+    numbers = {name: [numbers, numbers] for name, numbers in KINDS.items()} | changes
+    scores = {name: {str(s): score(**each) for s, each in enumerate(both)} for name, both in numbers.items()}
+    return {claim.name: claim.verdict for claim in claims(scores, {"0": later, "1": later})}
+
+
+def test_claims_hold_where_everything_is_as_the_reports_say() -> None:
+    assert judged() == {f"C2{n}": "confirmed (2 of 2 seeds)" for n in range(5)}
+
+
+def test_claims_fail_where_it_is_not() -> None:
+    assert judged(default=[IDLE, HEALTHY])["C20"] == "confirmed in part (1 of 2 seeds)"
+    assert judged(no_stop_gradient=[HEALTHY, IDLE])["C21"] == "not confirmed (0 of 2 seeds)"
+    # collapsed, but not worse than the default of the same seed by ten points
+    assert judged(no_predictor=[COLLAPSED | {"knn": 36.0}, COLLAPSED])["C22"] == "confirmed in part (1 of 2 seeds)"
+    assert judged(fixed_predictor=[COLLAPSED, HEALTHY])["C23"] == "not confirmed (0 of 2 seeds)"
+    assert judged(later=(0.5, 0.9))["C24"] == "not confirmed (0 of 2 seeds)"
+
+
+def test_claims_about_runs_that_are_not_there_are_not_judged() -> None:
+    assert {claim.verdict for claim in claims({name: {} for name in KINDS}, {})} == {"not run"}
+
+
+@pytest.fixture(scope="module")
+def planned() -> list[Plan]:
+    """The planned steps of the default profile's SimSiam runs."""
+    return [plan for plan in expand(read(ROOT / "params.yaml")) if plan.stage in ("train_simsiam", "score_simsiam")]
+
+
+def build(root: Path, plans: list[Plan]) -> Path:
+    random = np.random.default_rng(0)
+    for plan in plans:
+        (root / plan.path).parent.mkdir(parents=True, exist_ok=True)
+        (root / plan.path).write_text(plan.text())
+        folder = root / plan.output
+        folder.mkdir(parents=True)
+        numbers = KINDS[plan.run]
+        if plan.stage == "train_simsiam":
+            rows = [
+                {"seed": seed, "epoch": epoch, **{key: value * epoch / 10 for key, value in numbers.items()}}
+                for seed in plan.settings["seeds"]
+                for epoch in range(1, 11)
+            ]
+            history.write(folder / "history.csv", rows)
+            data = root / plan.inputs["data"]
+            data.mkdir(parents=True, exist_ok=True)
+            card = {"name": data.name, "levels": 256, "counts": {"train": 4000, "test": 2000}, "shape": [3, 32, 32]}
+            (data / "card.json").write_text(json.dumps(card))
+        else:
+            each = {"0": score(**numbers)}
+            protocol = {
+                "data": Path(plan.inputs["data"]).name, "split": "test", "images": 2000, "knn": "50 neighbours",
+                "probe": "linear", "best": "too high",
+            }  # fmt: skip
+            metrics = {"protocol": protocol, "seeds": each, "mean": seeds.mean(each), "spread": seeds.spread(each)}
+            (folder / "metrics.json").write_text(json.dumps(metrics))
+            np.save(folder / "originals.npy", random.integers(0, 256, (16, 3, 32, 32), dtype=np.uint8))
+            np.save(folder / "views.npy", random.random((16, 2, 3, 32, 32), dtype=np.float32))
+    return root
+
+
+def test_the_chapter_shows_each_variant_with_its_verdict(tmp_path: Path, planned: list[Plan]) -> None:
+    render(build(tmp_path / "project", planned), tmp_path / "out", allow_missing=True)
+    text = (tmp_path / "out/report.md").read_text()
+    table = {line.split(" | ")[0].strip("| "): line for line in text.splitlines() if line.count(" | ") == 9}
+    assert "| healthy |" in table["default"] and "60" in table["default"] and "-0.750" in table["default"]
+    assert (
+        "| collapsed |" in table["no_stop_gradient"] and "002: loss of a collapsed run -1" in table["no_stop_gradient"]
+    )
+    assert "| not learning |" in table["fixed_predictor"]
+    for name in ("C20", "C21", "C22", "C23"):
+        assert any(line.startswith(f"| {name} |") and "confirmed (1 seed)" in line for line in text.splitlines())
+    figures = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out/figures").rglob("*.png"))
+    assert len(figures) == 4 + 2 and all(f"]({path})" in text for path in figures)
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert summary["simsiam.default.knn"] == 45.0 and summary["simsiam.no_predictor.loss"] == -0.97
+
+
+def test_other_data_are_not_judged_by_the_reports_numbers(tmp_path: Path, planned: list[Plan]) -> None:
+    render(build(tmp_path / "project", planned), tmp_path / "out", allow_missing=True)
+    lines = (tmp_path / "out/report.md").read_text().splitlines()
+    rows = [line for line in lines if line.startswith("| 000 | kNN accuracy with stop-gradient")]
+    assert len(rows) == 2  # in the summary and in T03
+    assert all("| other data |" in row and "cifar10 → shapes32" in row for row in rows)
+
+
+def test_each_variant_is_told_by_its_settings(planned: list[Plan]) -> None:
+    trained = [plan for plan in planned if plan.stage == "train_simsiam"]
+    assert {plan.run: variant(plan.settings) for plan in trained} == {name: name for name in KINDS}
+
+
+def test_the_paper_profile_has_the_settings_of_the_reports_numbers(tmp_path: Path) -> None:
+    patch = yaml().load(PROFILES / "paper.yaml")
+    plans = {plan.address: plan for plan in expand(yaml().load(patched((ROOT / "params.yaml").read_text(), patch)))}
+    settings = copy.deepcopy(plans["train_simsiam@default"].settings)
+    assert settings["network"] | {"stem": "imagenet", "features": 2048, "width": 64} == settings["network"]
+    assert (settings["epochs"], settings["batch"], settings["knn_neighbours"]) == (102, 1024, 200)
+    assert settings["learning_rate"] * settings["batch"] / 256 == pytest.approx(0.12)
+    assert plans["train_simsiam@default_cifar_stem"].settings["network"]["stem"] == "cifar"
+    assert settings["augmentation"]["rotation"] == 0 and settings["augmentation"]["crop"] == [0.08, 1.0]
