@@ -30,18 +30,19 @@ def build(
 ) -> None:
     """Make the evaluator of one data set; write it, its floor and its ceiling.
 
-    The floor is the score of real images of another split, the ceiling that of noise: what a perfect generator can hope for,
-    and what one has that has learnt nothing.
+    The floor is the score of real images of another split, the ceiling that of noise: what a perfect generator can hope
+    for, and what one has that has learnt nothing.
 
     Args:
         data: folder of the data set.
-        output: folder to write the network's weights, `network.json`, `reference.safetensors`, `metrics.json` and a classifier's
-            `history.csv` into.
-        network: `kind` and settings: `classifier` with `width` and `dimensions` (see `Classifier`), or `inception` with `weights`
-            (see `inception.store`).
+        output: folder to write the network's weights, `network.json`, `reference.safetensors`, `metrics.json` and a
+            classifier's `history.csv` into.
+        network: `kind` and settings: `classifier` with `width` and `dimensions` (see `Classifier`), or `inception` with
+            `weights` (see `inception.store`).
         training: of the classifier, see `pipeline.features.train.fit`; `None` for `inception`.
         reference: the split that generated images are compared with.
-        samples: images of floor and ceiling: as many as will be generated, since the Fréchet distance falls with their number.
+        samples: images of floor and ceiling: as many as will be generated, since the Fréchet distance falls with their
+            number.
         scoring: see `Scoring`.
         device: where to compute.
         scratch: folder of checkpoints.
@@ -51,7 +52,7 @@ def build(
     if training is None:
         inception.store(output, network["weights"])
     else:
-        count, channels, size, _ = images.split("train").shape
+        _, channels, size, _ = images.split("train").shape
         network |= {
             "channels": channels,
             "size": size,

@@ -36,7 +36,7 @@ class Classifier(nn.Module):
         self.head = nn.Linear(dimensions, classes)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features `(n, dimensions)` and logits `(n, classes)` of images in [-1, 1], `(n, channels, size, size)`."""
+        """Return features `(n, dimensions)` and logits `(n, classes)` of images in [-1, 1], `(n, channels, h, w)`."""
         features = self.body(x)
         return features, self.head(features)
 
@@ -53,7 +53,8 @@ def load(folder: Path, settings: dict[str, Any], data: str, device: torch.device
     classifier.eval().requires_grad_(False)
     digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
     words = {
-        "feature_network": f"classifier trained on {data}, {settings['dimensions']} features after ReLU, weights sha256 {digest[:12]}",
+        "feature_network": f"classifier trained on {data}, {settings['dimensions']} features after ReLU,"
+        f" weights sha256 {digest[:12]}",
         "resize": "none",
     }
     return FeatureNetwork(lambda images: classifier(images.float() / 127.5 - 1), "classifier", words)

@@ -64,8 +64,8 @@ class Evaluator:
         """Score generated images, uint8 `(n, c, h, w)`; see `pipeline.features.pixels.quantised`.
 
         Returns:
-            `frechet_distance`; `inception_score` and `inception_score_spread` over splits; `kid` and `kid_spread` over subsets;
-            `precision`; `recall`.
+            `frechet_distance`; `inception_score` and `inception_score_spread` over splits; `kid` and `kid_spread` over
+            subsets; `precision`; `recall`.
 
         Raises:
             TypeError: if the images are not uint8.
@@ -93,7 +93,7 @@ class Evaluator:
 
     @property
     def names(self) -> dict[str, str]:
-        """What the scores are called beside their numbers: FID and IS only with the network that these names stand for."""
+        """What the scores are called beside their numbers: FID only with the network that this name stands for."""
         qualifier = self.network.qualifier
         if not qualifier:
             words = {"frechet_distance": "FID", "inception_score": "IS", "kid": "KID"}
@@ -114,7 +114,8 @@ class Evaluator:
             "pixels": "generated images rounded to 0..255 before features; no image left out",
             "frechet_distance": "unbiased covariances, float64, symmetric eigenvalues, negative ones set to 0",
             "inception_score": f"mean and standard deviation over {scoring.splits} splits of the shuffled images",
-            "kid": f"kernel (x.y / d + 1)^3, unbiased, mean over {scoring.kid_subsets} subsets of {scoring.kid_subset_size} images",
+            "kid": f"kernel (x.y / d + 1)^3, unbiased, mean over {scoring.kid_subsets} subsets"
+            f" of {scoring.kid_subset_size} images",
             "precision_recall": f"balls to the {scoring.neighbours}. nearest neighbour",
         }
 

@@ -1,6 +1,7 @@
 """The Inception network of published FID and Inception Scores: TensorFlow's graph of 2015 as ported by torch-fidelity.
 
-Not torchvision's network of that name: it has other weights, other pooling and another number of outputs, and its scores differ.
+Not torchvision's network of that name: that has other weights, other pooling and another number of outputs, and its
+scores differ.
 
 References: Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016;
 Obukhov et al., High-fidelity performance metrics for generative models in PyTorch, 2020.
@@ -34,8 +35,9 @@ def store(folder: Path, weights: str) -> None:
 
     Args:
         folder: where to write them.
-        weights: `official`: from the path in the environment variable INCEPTION_WEIGHTS where that is set, else from a mirror or
-            the official address; or `random`: a fixed random initialisation, with which everything runs and scores mean little.
+        weights: `official`: from the path in the environment variable INCEPTION_WEIGHTS where that is set, else from a
+            mirror or the official address; or `random`: a fixed random initialisation, with which everything runs and
+            scores mean little.
 
     Raises:
         DataError: if the official file cannot be had or is not the official one.
@@ -60,9 +62,9 @@ def load(folder: Path, device: torch.device) -> FeatureNetwork:
     )
     network.to(device)
     words = {
-        "feature_network": f"Inception of 2015 ported from TensorFlow, {'official' if official else 'random'} weights sha256 {digest[:12]};"
-        " 2048 pooled features; class probabilities from logits without bias",
-        "resize": "to 299x299, bilinear on the pixel grid of TensorFlow 1, no antialias; grey images repeated to three channels",
+        "feature_network": "Inception of 2015 ported from TensorFlow, 2048 pooled features, logits without bias,"
+        f" {'official' if official else 'random'} weights sha256 {digest[:12]}",
+        "resize": "to 299x299, bilinear on TensorFlow 1's pixel grid, no antialias; grey repeated to three channels",
     }
     return FeatureNetwork(lambda images: network(_rgb(images)), "" if official else "random Inception", words)
 
@@ -78,7 +80,8 @@ def _official() -> Path:
         )
     if (found := f"sha256:{checksum.of_file(Path(path))}") != OFFICIAL.checksum:
         raise DataError(
-            f"INCEPTION_WEIGHTS={path}: {found}, but {OFFICIAL.name} has {OFFICIAL.checksum}; scores would not be comparable."
+            f"INCEPTION_WEIGHTS={path}: {found}, but {OFFICIAL.name} has {OFFICIAL.checksum};"
+            " scores would not be comparable."
         )
     return Path(path)
 

@@ -47,15 +47,15 @@ def fit(
         log: called after each epoch with seed, epoch and its measurements.
 
     Returns:
-        the classifier in evaluation mode, and one row of measurements per epoch: mean cross-entropy, and shares of the images of each
-        split that the classifier gets right (in the training split: while it is being trained).
+        the classifier in evaluation mode, and one row of measurements per epoch: mean cross-entropy, and the share of
+        each split's images that the classifier gets right (of the training split: while it is being trained).
 
     Raises:
         DataError: if the data set has no labels.
     """
     if "train" not in images.labels:
         raise DataError(
-            f"data set {images.card['name']} has no labels, and no classifier can be trained on it: use network inception."
+            f"data set {images.card['name']} has no labels to train a classifier on; set its network to inception."
         )
     x, y = images.split("train"), images.labels["train"]
     with seeded(seed, "feature classifier"):

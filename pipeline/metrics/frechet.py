@@ -1,13 +1,13 @@
 r"""Fréchet distance between two Gaussians fitted to features.
 
-$$d^2 = \|\mu_1 - \mu_2\|^2 + \mathrm{tr}\,\Sigma_1 + \mathrm{tr}\,\Sigma_2 - 2\,\mathrm{tr}\,(\Sigma_1 \Sigma_2)^{1/2}$$
+$$d^2 = \|\mu_1 - \mu_2\|^2 + \mathrm{tr}(\Sigma_1 + \Sigma_2) - 2\,\mathrm{tr}\,(\Sigma_1 \Sigma_2)^{1/2}$$
 
-With $\Sigma_1 = R^T R$ the product $\Sigma_1 \Sigma_2$ and the symmetric matrix $R \Sigma_2 R^T$ share their non-zero eigenvalues,
-so the last trace is the sum of the square roots of the latter's. R is computed once per reference; after that a distance
-costs two products and the eigenvalues of one symmetric matrix, and no square root of a matrix.
+With $\Sigma_1 = R^T R$ the product $\Sigma_1 \Sigma_2$ and the symmetric matrix $R \Sigma_2 R^T$ share their non-zero
+eigenvalues, so the last trace is the sum of the square roots of the latter's. R is computed once per reference; after
+that a distance costs two products and the eigenvalues of one symmetric matrix, and no square root of a matrix.
 
-References: Dowson & Landau, The Fréchet Distance between Multivariate Normal Distributions, J. Multivariate Analysis 12, 1982;
-Heusel et al., GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium, NeurIPS 2017.
+References: Dowson & Landau, The Fréchet Distance between Multivariate Normal Distributions, J. Multivariate Analysis,
+1982; Heusel et al., GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium, NeurIPS 2017.
 """
 
 from dataclasses import dataclass

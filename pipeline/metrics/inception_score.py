@@ -1,6 +1,8 @@
 r"""Inception Score: whether a classifier is sure of every image and the images fall into many classes.
 
-$$\mathrm{IS} = \exp\, E_x\, \mathrm{KL}(p(y|x) \,\|\, p(y)), \qquad p(y) = E_x\, p(y|x); \qquad 1 \le \mathrm{IS} \le \text{number of classes}$$
+$$\mathrm{IS} = \exp\, E_x\, \mathrm{KL}(p(y|x) \,\|\, p(y)), \qquad p(y) = E_x\, p(y|x)$$
+
+It lies between 1 and the number of classes.
 
 Reference: Salimans et al., Improved Techniques for Training GANs, NeurIPS 2016.
 """

@@ -1,9 +1,10 @@
 r"""Kernel distance (KID on Inception features): the squared maximum mean discrepancy with a cubic kernel, without bias.
 
-$$\widehat{\mathrm{MMD}}^2 = \frac{1}{m(m-1)} \sum_{i \ne j} \big(k(x_i, x_j) + k(y_i, y_j)\big) - \frac{2}{m^2} \sum_{i,j} k(x_i, y_j),
-\qquad k(x, y) = \Big(\frac{x^T y}{d} + 1\Big)^3$$
+$$\widehat{\mathrm{MMD}}^2 = \frac{1}{m(m-1)} \sum_{i \ne j} \big(k(x_i, x_j) + k(y_i, y_j)\big)
+- \frac{2}{m^2} \sum_{i,j} k(x_i, y_j), \qquad k(x, y) = \Big(\frac{x^T y}{d} + 1\Big)^3$$
 
-Its expectation does not depend on the number of images m, unlike that of the Fréchet distance; single values may be negative.
+Its expectation does not depend on the number of images m, unlike that of the Fréchet distance; single values may be
+negative.
 
 Reference: Binkowski, Sutherland, Arbel & Gretton, Demystifying MMD GANs, ICLR 2018.
 """

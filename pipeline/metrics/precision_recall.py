@@ -1,11 +1,13 @@
 r"""Precision and recall of generated images by k-nearest-neighbour balls in feature space.
 
-Each set's support is estimated by the union of balls around its points, each reaching to the point's k-th nearest neighbour in
-the same set. Precision is the share of generated images within the reference's support, recall the share of reference images
-within the generated ones'.
+Each set's support is estimated by the union of balls around its points, each reaching to the point's k-th nearest
+neighbour in the same set. Precision is the share of generated images within the reference's support, recall the share
+of reference images within the generated ones'.
 
 Reference: Kynkäänniemi et al., Improved Precision and Recall Metric for Assessing Generative Models, NeurIPS 2019.
 """
+
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -51,10 +53,10 @@ def precision_and_recall(fake: Tensor, real: Tensor, real_radii: Tensor, neighbo
     return covered(fake, real, real_radii), covered(real, fake, radii(fake, neighbours))
 
 
-def _blocks(points: Tensor, columns: int) -> list[tuple[int, Tensor]]:
-    """Cut `points` so that a block's distances to `columns` others fit; return each block with its first row's number."""
-    rows = max(1, ELEMENTS // columns)
-    return [(start, points[start : start + rows]) for start in range(0, len(points), rows)]
+def _blocks(points: Tensor, columns: int) -> Iterator[tuple[int, Tensor]]:
+    """Cut `points` so that a block's distances to `columns` others fit in memory; yield first row and block."""
+    for start in range(0, len(points), rows := max(1, ELEMENTS // columns)):
+        yield start, points[start : start + rows]
 
 
 def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
