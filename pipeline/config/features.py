@@ -41,7 +41,7 @@ def steps(run: str, data: str, knobs: FeatureKnobs) -> list[Plan]:
     trained = knobs.network == "classifier"
     network = {"kind": knobs.network} | knobs.model_dump(include={"width", "dimensions"} if trained else {"weights"})
     settings = {
-        "network": network,
+        "feature_network": network,
         "training": knobs.model_dump(include=TRAINING) if trained else None,
         "reference": knobs.reference,
         "samples": knobs.samples,

@@ -19,7 +19,7 @@ def build(
     data: Path,
     output: Path,
     *,
-    network: dict[str, Any],
+    feature_network: dict[str, Any],
     training: dict[str, Any] | None,
     reference: str,
     samples: int,
@@ -37,8 +37,8 @@ def build(
         data: folder of the data set.
         output: folder to write the network's weights, `network.json`, `reference.safetensors`, `metrics.json` and a
             classifier's `history.csv` into.
-        network: `kind` and settings: `classifier` with `width` and `dimensions` (see `Classifier`), or `inception` with
-            `weights` (see `inception.store`).
+        feature_network: `kind` and settings: `classifier` with `width` and `dimensions` (see `Classifier`), or
+            `inception` with `weights` (see `inception.store`).
         training: of the classifier, see `pipeline.features.train.fit`; `None` for `inception`.
         reference: the split that generated images are compared with.
         samples: images of floor and ceiling: as many as will be generated, since the Fréchet distance falls with their
@@ -48,7 +48,7 @@ def build(
         scratch: folder of checkpoints.
         log: called after each epoch of the classifier with seed, epoch and its measurements.
     """
-    images = store.load(data, device)
+    images, network = store.load(data, device), dict(feature_network)
     if training is None:
         inception.store(output, network["weights"])
     else:

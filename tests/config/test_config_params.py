@@ -27,9 +27,9 @@ def test_every_run_has_its_steps_with_inherited_and_overridden_knobs(params):
     params["vae"]["kl_samples"] = 77
     params["vae"]["runs"] = {"a": {"data": "binarized_digits28"}, "b": {"data": "binarized_digits28", "kl_samples": 5}}
     plans = {plan.address: plan for plan in expand(params)}
-    assert set(plans) == {f"data@{name}" for name in params["data"]} | {
-        "train_vae@a", "train_vae@b", "likelihood@a", "likelihood@b"
-    }  # fmt: skip
+    assert {address for address, plan in plans.items() if plan.stage in ("data", "train_vae", "likelihood")} == {
+        f"data@{name}" for name in params["data"]
+    } | {"train_vae@a", "train_vae@b", "likelihood@a", "likelihood@b"}
     assert plans["train_vae@a"].settings["kl_samples"] == 77
     assert plans["train_vae@b"].settings["kl_samples"] == 5
     assert plans["likelihood@a"].inputs == {"data": "data/binarized_digits28", "model": plans["train_vae@a"].output}
