@@ -73,7 +73,10 @@ def _official() -> Path:
     """Return the verified official file, from INCEPTION_WEIGHTS, a mirror or its official address."""
     path = os.environ.get("INCEPTION_WEIGHTS")
     if not path:
-        return fetch(MIRROR, OFFICIAL)[0]
+        try:
+            return fetch(MIRROR, OFFICIAL)[0]
+        except DataError as error:
+            raise DataError(f"{error}\nOr set INCEPTION_WEIGHTS to the path of the file, wherever it lies.") from None
     if not Path(path).is_file():
         raise DataError(
             f"INCEPTION_WEIGHTS={path}: no such file; set it to the absolute path of {OFFICIAL.name}, or unset it."

@@ -67,4 +67,4 @@ class Reference:
         # negative eigenvalues are rounding: the product of two positive semi-definite matrices has none
         cross = torch.linalg.eigvalsh(self.root @ other.covariance @ self.root.T).clamp_min(0).sqrt().sum()
         shift = (self.mean - other.mean).square().sum()
-        return (shift + self.root.square().sum() + other.covariance.trace() - 2 * cross).item()
+        return float(shift + self.root.square().sum() + other.covariance.trace() - 2 * cross)

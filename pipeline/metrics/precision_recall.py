@@ -22,7 +22,7 @@ def radii(points: Tensor, neighbours: int) -> Tensor:
         ValueError: if there are not more than `neighbours` points.
     """
     if len(points) <= neighbours:
-        raise ValueError(f"{len(points)} images have no {neighbours}th nearest neighbour among themselves")
+        raise ValueError(f"an image has only {len(points) - 1} others among {len(points)}, and {neighbours} neighbours are asked for")
     points = points.double()
     found = []
     for start, block in _blocks(points, len(points)):
