@@ -131,7 +131,7 @@ class Evaluator:
         (folder / "network.json").write_text(json.dumps(described, indent=2) + "\n")
         tensors = {
             "mean": self.gaussian.mean,
-            "root": self.gaussian.root,
+            "factor": self.gaussian.factor,
             "features": self.features,
             "radii": self.radii,
         }
@@ -143,7 +143,7 @@ def load(folder: Path, device: torch.device) -> Evaluator:
     described = json.loads((folder / "network.json").read_text())
     tensors = load_file(folder / "reference.safetensors", device=str(device))
     network = load_network(folder, described["network"], described["data"], device)
-    gaussian = frechet.Reference(tensors["mean"], tensors["root"])
+    gaussian = frechet.Reference(tensors["mean"], tensors["factor"])
     scoring = Scoring(**described["scoring"])
     return Evaluator(network, gaussian, tensors["features"], tensors["radii"], scoring, described["reference"])
 

@@ -22,7 +22,8 @@ def radii(points: Tensor, neighbours: int) -> Tensor:
         ValueError: if there are not more than `neighbours` points.
     """
     if len(points) <= neighbours:
-        raise ValueError(f"an image has only {len(points) - 1} others among {len(points)}, and {neighbours} neighbours are asked for")
+        n = len(points)
+        raise ValueError(f"an image has only {n - 1} others among {n}, and {neighbours} neighbours are asked for")
     points = points.double()
     found = []
     for start, block in _blocks(points, len(points)):
