@@ -7,13 +7,13 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from pipeline.config import data, flow, vae
+from pipeline.config import data, features, flow, vae
 from pipeline.config.base import mapping, unknown
 from pipeline.runtime import plan
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plan import Plan
 
-FAMILIES = {family.name: family for family in (vae.FAMILY, flow.FAMILY, flow.LAYERS)}
+FAMILIES = {family.name: family for family in (features.FAMILY, vae.FAMILY, flow.FAMILY, flow.LAYERS)}
 
 
 def read(path: Path) -> Any:
