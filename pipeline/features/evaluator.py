@@ -71,14 +71,17 @@ class Evaluator:
             TypeError: if the images are not uint8.
             ValueError: if there are fewer images than `Scoring` needs.
         """
-        features, logits = self.network.extract(images)
+        return self.rate(*self.network.extract(images))
+
+    def rate(self, features: Tensor, logits: Tensor) -> dict[str, float]:
+        """Score generated images by their features `(n, d)` and logits `(n, classes)`; see `score`."""
         score, spread = inception_score(logits, self.scoring.splits)
         kid, kid_spread = kernel_distance(
             features, self.features, self.scoring.kid_subsets, self.scoring.kid_subset_size
         )
         precision, recall = precision_and_recall(features, self.features, self.radii, self.scoring.neighbours)
         return {
-            "frechet_distance": self.gaussian.distance(frechet.Gaussian.fit(features)),
+            "frechet_distance": self.distance(features),
             "inception_score": score,
             "inception_score_spread": spread,
             "kid": kid,
@@ -87,9 +90,9 @@ class Evaluator:
             "recall": recall,
         }
 
-    def frechet_distance(self, images: Tensor) -> float:
-        """Return the Fréchet distance alone, of uint8 images `(n, c, h, w)`."""
-        return self.gaussian.distance(frechet.Gaussian.fit(self.network.extract(images)[0]))
+    def distance(self, features: Tensor) -> float:
+        """Return the Fréchet distance alone, of generated images with features `(n, d)`."""
+        return self.gaussian.distance(frechet.Gaussian.fit(features))
 
     @property
     def names(self) -> dict[str, str]:
