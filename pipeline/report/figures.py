@@ -45,8 +45,8 @@ class Curve:
     look: dict[str, Any]
 
 
-def curves(path: Path, lines: Sequence[Curve], ylabel: str) -> None:
-    """Draw curves over epochs."""
+def curves(path: Path, lines: Sequence[Curve], ylabel: str, xlabel: str = "epoch", log: bool = False) -> None:
+    """Draw curves over epochs, or over what `xlabel` says, with a logarithmic scale of values if `log`."""
     with style.chart(path) as axes:
         for curve in lines:
             epochs, mean = curve.values.index.to_numpy(), curve.values.mean(axis=1).to_numpy()
@@ -54,9 +54,11 @@ def curves(path: Path, lines: Sequence[Curve], ylabel: str) -> None:
             if curve.values.shape[1] > 1:
                 low, high = curve.values.min(axis=1).to_numpy(), curve.values.max(axis=1).to_numpy()
                 axes.fill_between(epochs, low, high, color=curve.look["color"], alpha=0.2, linewidth=0)
-        axes.set_xlabel("epoch")
+        axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+        if log:
+            axes.set_yscale("log")
         axes.legend()
 
 
