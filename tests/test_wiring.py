@@ -62,7 +62,11 @@ def test_plan_files_name_the_dependencies_and_outputs_of_dvc():
     params = read(ROOT / "params.yaml")
     for plan in expand(params):
         stage = body(plan.stage)
-        item = next((family["runs"][plan.run] for family in params.values() if plan.run in family.get("runs", {})), {})
+        runs = params  # the mapping that the stage iterates over, `${vae.runs}`
+        for key in STAGES[plan.stage].get("foreach", "").strip("${}").split("."):
+            runs = runs.get(key, {})
+        assert bool(runs) == ("@" in plan.address)  # a stage that iterates over nothing has one plan, named like it
+        item = runs.get(plan.run, {})
 
         def filled(text: str, run: str = plan.run, item: dict = item) -> str:
             return re.sub(r"\$\{item\.(\w+)\}", lambda found: item[found.group(1)], text.replace("${key}", run))

@@ -1,7 +1,7 @@
 """One family of runs: base knobs at its top level, and a mapping `runs` whose entries override them."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,17 +18,17 @@ class Family:
     Args:
         name: the section, `vae`.
         knobs: its knobs; all of them stand at the section's top level, and any run may override any of them.
-        steps: the plan files of one run, from its name, its data set and its resolved knobs.
-        data: whether every run names a data set; a family without has the empty name there.
+        steps: the plan files of one run, from its name, what it names and its resolved knobs.
+        names: sections of which every run names one entry; they decide its dependencies, so they are not inherited.
     """
 
     name: str
     knobs: type[Model]
-    steps: Callable[[str, str, Any], list[Plan]]
-    data: bool = True
+    steps: Callable[..., list[Plan]]
+    names: tuple[str, ...] = ("data",)
 
-    def expand(self, section: object, sets: Iterable[str]) -> tuple[list[Plan], list[str]]:
-        """Check one section against the data sets named `sets`; return its plan files and every error found."""
+    def expand(self, section: object, entries: Mapping[str, Sequence[str]]) -> tuple[list[Plan], list[str]]:
+        """Check one section, given the names of the entries of others; return its plan files and every error found."""
         family, errors = mapping(section, self.name)
         if errors:
             return [], errors
@@ -40,13 +40,13 @@ class Family:
         errors += more
         plans: list[Plan] = []
         for name, entry in runs.items():
-            expanded, more = self._run(name, entry, base, sets)
+            expanded, more = self._run(name, entry, base, entries)
             plans += expanded
             errors += more
         return plans, errors
 
     def _run(
-        self, name: object, entry: object, base: dict[Any, Any], sets: Iterable[str]
+        self, name: object, entry: object, base: dict[Any, Any], entries: Mapping[str, Sequence[str]]
     ) -> tuple[list[Plan], list[str]]:
         place = join(f"{self.name}.runs", name)
         if not isinstance(name, str) or not re.fullmatch(NAME, name):
@@ -54,18 +54,20 @@ class Family:
         run, errors = mapping(entry, place)
         if errors:
             return [], errors
-        own = {key: value for key, value in run.items() if not (self.data and key == "data")}
+        own = {key: value for key, value in run.items() if key not in self.names}
         known = {key: value for key, value in own.items() if key in self.knobs.model_fields}
-        allowed = ["data"] * self.data + list(self.knobs.model_fields)
-        errors += [unknown(place, key, allowed) for key in own if key not in known]
-        data = run.get("data") if self.data else ""
-        if self.data and data not in list(sets):
-            found = f"{data!r} is not one of the sets under data: {', '.join(sets)}{nearest(data, sets)}"
-            errors.append(f"{place}.data: {found if 'data' in run else 'missing; every run names its data set'}")
+        errors += [unknown(place, key, [*self.names, *self.knobs.model_fields]) for key in own if key not in known]
+        for key in self.names:
+            value, allowed = run.get(key), entries[key]
+            if value not in allowed:
+                odd = f"{value!r} is not one of the entries under {key}: {', '.join(allowed)}{nearest(value, allowed)}"
+                missing = f"missing; every run names one of the entries under {key}: {', '.join(allowed)}"
+                errors.append(f"{place}.{key}: {odd if key in run else missing}")
         knobs, more = self._check({**base, **known}, place)
         # what the run inherits is reported once, at the family's top level
         errors += [sentence for key, sentence in more if key is None or key in known]
-        return (self.steps(name, str(data), knobs) if knobs and not errors else []), errors
+        named = [str(run.get(key)) for key in self.names]
+        return (self.steps(name, *named, knobs) if knobs and not errors else []), errors
 
     def _check(self, values: dict[Any, Any], place: str) -> tuple[Model | None, list[tuple[str | None, str]]]:
         try:

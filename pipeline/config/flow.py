@@ -66,7 +66,7 @@ class LayerKnobs(Model):
     seed: NonNegativeInt = Field(description="of points and layers")
 
 
-def steps(run: str, _: str, knobs: FlowKnobs) -> list[Plan]:
+def steps(run: str, knobs: FlowKnobs) -> list[Plan]:
     """Return the two steps of the flows of one depth: training and scoring."""
     model = f"models/flow/{run}"
     return [
@@ -75,10 +75,10 @@ def steps(run: str, _: str, knobs: FlowKnobs) -> list[Plan]:
     ]
 
 
-def layer_steps(run: str, _: str, knobs: LayerKnobs) -> list[Plan]:
+def layer_steps(run: str, knobs: LayerKnobs) -> list[Plan]:
     """Return the one step of what is shown of single layers."""
     return [Plan("planar", run, {}, f"scores/planar/{run}", knobs.model_dump())]
 
 
-FAMILY = Family("flow", FlowKnobs, steps, data=False)
-LAYERS = Family("planar", LayerKnobs, layer_steps, data=False)
+FAMILY = Family("flow", FlowKnobs, steps, names=())
+LAYERS = Family("planar", LayerKnobs, layer_steps, names=())

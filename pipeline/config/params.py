@@ -1,19 +1,25 @@
 """From params.yaml to plan files: read, check all of it, expand, write."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from pipeline.config import data, flow, simsiam, vae
+from pipeline.config import data, dirac, features, flow, gan, simsiam, vae
 from pipeline.config.base import mapping, unknown
 from pipeline.runtime import plan
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plan import Plan
 
-FAMILIES = {family.name: family for family in (vae.FAMILY, simsiam.FAMILY, flow.FAMILY, flow.LAYERS)}
+FAMILIES = {
+    family.name: family
+    for family in (
+        features.FAMILY, vae.FAMILY, flow.FAMILY, flow.LAYERS, simsiam.FAMILY, dirac.GAMES, gan.FAMILY
+    )
+}  # fmt: skip
 
 
 def read(path: Path) -> Any:
@@ -48,14 +54,21 @@ def expand(params: object) -> list[Plan]:
     ]
     plans, sets, more = data.expand(root.get("data", {}))
     errors += more
+    entries = {"data": sets} | {name: _runs(root.get(name)) for name in FAMILIES}
     for name, family in FAMILIES.items():
         if name in root:
-            expanded, more = family.expand(root[name], sets)
+            expanded, more = family.expand(root[name], entries)
             plans += expanded
             errors += more
     if errors:
         raise UserError("\n".join(["params.yaml cannot be run:", *(f"  {error}" for error in errors)]))
     return plans
+
+
+def _runs(section: object) -> list[str]:
+    """Return the names of a section's runs, whether or not they can be run."""
+    runs = section.get("runs") if isinstance(section, Mapping) else None
+    return [str(name) for name in runs] if isinstance(runs, Mapping) else []
 
 
 def write(plans: list[Plan], root: Path = Path()) -> None:

@@ -1,6 +1,7 @@
 """Profiles: named patches written into params.yaml, comments kept (`python -m pipeline.config.profile paper`)."""
 
 import argparse
+import copy
 import io
 import sys
 from collections.abc import Mapping, MutableMapping
@@ -23,7 +24,7 @@ def merge(target: MutableMapping[str, Any], patch: Mapping[str, Any]) -> None:
         elif isinstance(value, Mapping) and isinstance(target.get(key), MutableMapping):
             merge(target[key], value)
         else:
-            target[key] = value
+            target[key] = copy.deepcopy(value)  # an alias in the profile becomes two independent values
 
 
 def patched(text: str, patch: Mapping[str, Any]) -> str:

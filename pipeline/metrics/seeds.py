@@ -9,7 +9,7 @@ def mean(results: Mapping[str, Any]) -> Any:
     """Return the mean over seeds of every number.
 
     Args:
-        results: for each seed nested dictionaries of numbers, all of one shape.
+        results: for each seed nested dictionaries and lists of numbers, all of one shape.
     """
     return _over(list(results.values()), fmean)
 
@@ -22,4 +22,6 @@ def spread(results: Mapping[str, Any]) -> Any:
 def _over(trees: list[Any], summary: Any) -> Any:
     if isinstance(trees[0], dict):
         return {key: _over([tree[key] for tree in trees], summary) for key in trees[0]}
+    if isinstance(trees[0], list):
+        return [_over(list(parts), summary) for parts in zip(*trees, strict=True)]
     return summary(trees)

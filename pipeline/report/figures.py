@@ -46,10 +46,13 @@ class Curve:
     look: dict[str, Any]
 
 
-def curves(path: Path, lines: Sequence[Curve], ylabel: str) -> None:
-    """Draw curves over epochs."""
+def curves(path: Path, lines: Sequence[Curve], ylabel: str, xlabel: str = "epoch", log: bool = False) -> None:
+    """Draw curves over epochs, or over what `xlabel` says, with a logarithmic scale of values if `log`."""
     with style.chart(path) as axes:
         plot(axes, lines, ylabel)
+        axes.set_xlabel(xlabel)
+        if log:
+            axes.set_yscale("log")
         axes.legend()
 
 

@@ -77,6 +77,7 @@ class Row(Model):
     ours: Ours | None
     band: tuple[Number | None, Number | None] | None = None
     tolerance: float | None = Field(default=None, ge=0)
+    means: str | None = None
     headline: bool = False
 
     @model_validator(mode="after")
@@ -179,7 +180,7 @@ def verdict(row: Row, conditions: dict[str, Any], found: Found | None) -> Verdic
             for v in values
         )
         return "within band" if inside else "outside band"
-    if found.value == row.value:
+    if found.value == (row.means or row.value):
         return "matches"
     if isinstance(row.value, list) and isinstance(found.value, list) and len(row.value) != len(found.value):
         return "differs"

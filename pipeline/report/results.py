@@ -91,7 +91,7 @@ class Results:
             facts["data"] = Path(step.inputs["data"]).name
         spread = None
         if ours.setting is not None:
-            value = facts.get(ours.setting)
+            value = _at(facts, ours.setting)
         elif ours.card is not None:
             value = (self.card(step) or {}).get(ours.card)
         elif ours.metric is not None:

@@ -39,6 +39,13 @@ def line(number: int) -> dict[str, Any]:
 
 
 @contextmanager
+def look() -> Iterator[None]:
+    """Give figures that are drawn inside the block the common look."""
+    with matplotlib.rc_context(_RC):
+        yield
+
+
+@contextmanager
 def chart(path: Path, width: float = 6.4, height: float = 3.6) -> Iterator[Axes]:
     """Yield axes to draw on, and save them as a PNG at `path` afterwards; for the arguments see `panels`."""
     with panels(path, 1, 1, width, height) as axes:
@@ -54,8 +61,28 @@ def panels(path: Path, rows: int, columns: int, width: float, height: float) -> 
         rows, columns: of axes.
         width, height: of the whole in inches, 120 pixels each.
     """
-    with matplotlib.rc_context(_RC):
+    with look():
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure.subplots(rows, columns, squeeze=False)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, metadata={"Software": None})  # its version would be in the bytes
+
+
+@contextmanager
+def cells(
+    path: Path, count: int, columns: int, width: float, height: float, projection: str | None = None
+) -> Iterator[list[Any]]:
+    """Yield the axes of `count` panels in reading order, and save them together as a PNG at `path` afterwards.
+
+    Args:
+        path: file to write; its folder is made.
+        count, columns: panels in all, and in a row.
+        width, height: inches of one panel, 120 pixels each.
+        projection: `3d`, or nothing for flat panels.
+    """
+    rows = -(-count // columns)
+    with look():
+        figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+        yield [figure.add_subplot(rows, columns, number + 1, projection=projection) for number in range(count)]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, metadata={"Software": None})

@@ -35,8 +35,8 @@ class Plan:
 
     @property
     def address(self) -> str:
-        """The stage's name in DVC, `train_vae@bernoulli`."""
-        return f"{self.stage}@{self.run}"
+        """The stage's name in DVC, `train_vae@bernoulli`; `dirac` for a stage whose one run is named like it."""
+        return self.stage if self.run == self.stage else f"{self.stage}@{self.run}"
 
     def text(self) -> str:
         return yaml.safe_dump(asdict(self), sort_keys=False, allow_unicode=True, width=120)

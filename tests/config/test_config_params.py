@@ -89,7 +89,7 @@ def test_run_names_that_could_escape_or_confuse_are_refused(params, name):
 def test_a_run_needs_a_data_set_that_exists(params):
     params["vae"]["runs"] = {"a": {"data": "binarized_digits82"}, "b": {}, "c": None, "d": {"data": ["x"]}}
     text = refusal(params)
-    assert "vae.runs.a.data: 'binarized_digits82' is not one of the sets under data" in text
+    assert "vae.runs.a.data: 'binarized_digits82' is not one of the entries under data" in text
     assert "did you mean binarized_digits28?" in text
     assert "vae.runs.b.data: missing" in text
     assert "vae.runs.c: None is not a mapping" in text

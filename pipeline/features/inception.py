@@ -1,0 +1,102 @@
+"""The Inception network of published FID and Inception Scores: TensorFlow's graph of 2015 as ported by torch-fidelity.
+
+Not torchvision's network of that name: that has other weights, other pooling and another number of outputs, and its
+scores differ.
+
+References: Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016;
+Obukhov et al., High-fidelity performance metrics for generative models in PyTorch, 2020.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pipeline.data import checksum
+from pipeline.data.download import disk_errors, fetch
+from pipeline.data.errors import DataError
+from pipeline.data.registry import File
+from pipeline.features.network import FeatureNetwork
+from pipeline.runtime.seeding import seeded
+
+OFFICIAL = File(
+    "weights-inception-2015-12-05-6726825d.pth",
+    "sha256:6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
+)
+MIRROR = "inception"  # folder of the file in a mirror
+WEIGHTS = "weights.pth"
+
+
+def store(folder: Path, weights: str) -> None:
+    """Put the network's weights into `folder`, so that later steps need neither network nor mirror.
+
+    Args:
+        folder: where to write them.
+        weights: `official`: from the path in the environment variable INCEPTION_WEIGHTS where that is set, else from a
+            mirror or the official address; or `random`: a fixed random initialisation, with which everything runs and
+            scores mean little.
+
+    Raises:
+        DataError: if the official file cannot be had or is not the official one.
+    """
+    if weights == "random":
+        with seeded("inception weights"):
+            torch.save(_random_weights(), folder / WEIGHTS)
+    else:
+        source = _official()
+        with disk_errors(f"{folder / WEIGHTS} cannot be stored"):
+            shutil.copyfile(source, folder / WEIGHTS)
+
+
+def load(folder: Path, device: torch.device) -> FeatureNetwork:
+    """Return the network with the weights in `folder`; only the official ones give scores without a qualifier."""
+    from torch_fidelity import FeatureExtractorInceptionV3  # slow to import, and not needed by a classifier's scores
+
+    digest = checksum.of_file(folder / WEIGHTS)
+    official = f"sha256:{digest}" == OFFICIAL.checksum
+    network = FeatureExtractorInceptionV3(
+        "inception", ["2048", "logits_unbiased"], feature_extractor_weights_path=folder / WEIGHTS
+    )
+    network.to(device)
+    words = {
+        "feature_network": "Inception of 2015 ported from TensorFlow, 2048 pooled features, logits without bias,"
+        f" {'official' if official else 'random'} weights sha256 {digest[:12]}",
+        "resize": "to 299x299, bilinear on TensorFlow 1's pixel grid, no antialias; grey repeated to three channels",
+    }
+    return FeatureNetwork(lambda images: network(_rgb(images)), "" if official else "random Inception", words)
+
+
+def _official() -> Path:
+    """Return the verified official file, from INCEPTION_WEIGHTS, a mirror or its official address."""
+    path = os.environ.get("INCEPTION_WEIGHTS")
+    if not path:
+        try:
+            return fetch(MIRROR, OFFICIAL)[0]
+        except DataError as error:
+            raise DataError(f"{error}\nOr set INCEPTION_WEIGHTS to the path of the file, wherever it lies.") from None
+    if not Path(path).is_file():
+        raise DataError(
+            f"INCEPTION_WEIGHTS={path}: no such file; set it to the absolute path of {OFFICIAL.name}, or unset it."
+        )
+    if (found := f"sha256:{checksum.of_file(Path(path))}") != OFFICIAL.checksum:
+        raise DataError(
+            f"INCEPTION_WEIGHTS={path}: {found}, but {OFFICIAL.name} has {OFFICIAL.checksum};"
+            " scores would not be comparable."
+        )
+    return Path(path)
+
+
+def _random_weights() -> dict[str, Tensor]:
+    from torchvision.models import inception_v3  # its parameters have the names and shapes of the port
+
+    state: dict[str, Tensor] = inception_v3(
+        weights=None, aux_logits=False, num_classes=1008, init_weights=False
+    ).state_dict()
+    return state
+
+
+def _rgb(images: Tensor) -> Tensor:
+    return images.expand(-1, 3, -1, -1)

@@ -1,0 +1,197 @@
+"""What directions of the latent space do: perturbations, a traversal, interpolations, and the critic between images.
+
+All features, labels and confidences are those of the feature network that also scores the run. Features have no natural
+unit, so their distances are divided by the mean distance between two samples.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.features.evaluator import Evaluator
+from pipeline.gan.penalties import interpolate, norms, slopes
+from pipeline.gan.sample import Sampler
+from pipeline.metrics.pictures import colour, entropy, mean_distance, shares, sharpness
+
+ALPHAS = tuple(n / 10 for n in range(11))
+SHOWN = 64  # images of a grid
+SIDE = 10  # of the traversal's square
+TOP = 10  # dimensions compared between two rankings
+
+
+@dataclass(frozen=True)
+class Space:
+    """A generator with the network that looks at its images.
+
+    Args:
+        sampler: the generator.
+        evaluator: the feature network and its reference.
+        unit: mean distance between the features of two samples.
+    """
+
+    sampler: Sampler
+    evaluator: Evaluator
+    unit: float
+
+    @classmethod
+    def of(cls, sampler: Sampler, evaluator: Evaluator, codes: Tensor) -> "Space":
+        """Take the unit of distances from the samples of `codes` `(n, latent)`."""
+        features, _ = evaluator.network.extract(sampler.images(codes))
+        return cls(sampler, evaluator, mean_distance(features))
+
+    def seen(self, codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return images, features in units, and logits of codes `(n, latent)`."""
+        images = self.sampler.images(codes)
+        features, logits = self.evaluator.network.extract(images)
+        return images, features.double() / self.unit, logits
+
+
+def perturbations(space: Space, codes: Tensor, dimensions: int, scales: Sequence[float]) -> dict[str, Any]:
+    """Measure what adding to one dimension of a code changes, for the first `dimensions` ones and every scale.
+
+    Args:
+        space: the generator.
+        codes: `(n, latent)`.
+        dimensions: how many are measured.
+        scales: what is added.
+
+    Returns:
+        Per scale, lists over dimensions: `flips`, the share of images whose label changes; `colour`, the mean distance
+        of the mean colour, in grey levels; `distance` of features in units; `entropy` in nats of the labels of all
+        perturbed images; and `overlap`, the share of dimensions common to the ten that change colours and labels most.
+    """
+    images, features, logits = space.seen(codes)
+    labels, tints, classes = logits.argmax(1), colour(images), logits.shape[1]
+    result: dict[str, Any] = {}
+    for scale in scales:
+        rows = []
+        for dimension in range(dimensions):
+            shifted = codes.clone()
+            shifted[:, dimension] += scale
+            new_images, new_features, new_logits = space.seen(shifted)
+            new_labels = new_logits.argmax(1)
+            rows.append(
+                [
+                    (new_labels != labels).double().mean().item(),
+                    (colour(new_images) - tints).norm(dim=1).mean().item(),
+                    (new_features - features).norm(dim=1).mean().item(),
+                    entropy(shares(new_labels, classes)).item(),
+                ]
+            )
+        table = dict(zip(("flips", "colour", "distance", "entropy"), map(list, zip(*rows, strict=True)), strict=True))
+        leaders = [
+            set(torch.tensor(table[key]).topk(min(TOP, dimensions)).indices.tolist()) for key in ("flips", "colour")
+        ]
+        result[f"{scale:g}"] = {**table, "overlap": len(leaders[0] & leaders[1]) / len(leaders[0])}
+    return result
+
+
+def perturbed(sampler: Sampler, codes: Tensor, dimensions: Sequence[int], scales: Sequence[float]) -> Tensor:
+    """Shift each of `dimensions` of codes `(n, latent)`; return images, uint8 `(dimensions, scales, n, c, h, w)`."""
+    grids = []
+    for dimension in dimensions:
+        for scale in scales:
+            shifted = codes.clone()
+            shifted[:, dimension] += scale
+            grids.append(sampler.images(shifted))
+    return torch.stack(grids).view(len(dimensions), len(scales), *grids[0].shape)
+
+
+def square(code: Tensor) -> Tensor:
+    """Return codes `(100, latent)`: `code` `(latent,)` with its first two dimensions on a 10 x 10 grid over [-1, 1]."""
+    axis = torch.linspace(-1, 1, SIDE, device=code.device)
+    codes = code.repeat(SIDE * SIDE, 1)
+    codes[:, 0], codes[:, 1] = axis.repeat_interleave(SIDE), axis.repeat(SIDE)
+    return codes
+
+
+def traversal(space: Space, codes: Tensor) -> dict[str, float]:
+    """Measure how evenly features change over the squares around codes `(n, latent)`.
+
+    Returns:
+        `path`, the mean over rows and columns of the summed steps from end to end; `largest_step`; both in units; and
+        `unevenness`, the largest step divided by the mean step.
+    """
+    steps = []
+    for code in codes:
+        _, features, _ = space.seen(square(code))
+        table = features.view(SIDE, SIDE, -1)
+        steps.append(torch.stack([(table[1:] - table[:-1]).norm(dim=2).T, (table[:, 1:] - table[:, :-1]).norm(dim=2)]))
+    every = torch.stack(steps)  # (n, direction, line, step)
+    return {
+        "path": every.sum(-1).mean().item(),
+        "largest_step": every.amax((1, 2, 3)).mean().item(),
+        "unevenness": (every.amax((1, 2, 3)) / every.mean((1, 2, 3))).mean().item(),
+    }
+
+
+def mixtures(sampler: Sampler, first: Tensor, second: Tensor, alpha: float) -> dict[str, Tensor]:
+    """Mix two sets of samples, alpha first + (1 - alpha) second, as codes (`latent`) or as pixels (`pixel`); uint8."""
+    a, b = sampler.raw(first), sampler.raw(second)
+    decode = sampler.scale.decode
+    return {
+        "latent": sampler.images(torch.lerp(second, first, alpha)),
+        "pixel": decode(torch.lerp(b, a, alpha)),
+    }
+
+
+def interpolations(space: Space, critic: nn.Module, first: Tensor, second: Tensor) -> dict[str, dict[str, list[float]]]:
+    """Measure images between those of two sets of codes `(n, latent)`, mixed in latent and in pixel space.
+
+    Returns:
+        For `latent` and `pixel`, lists over the eleven weights: `frechet_distance`, `critic` output, `confidence` and
+        `entropy` (nats) of the classifier, `sharpness`, each a mean over pairs; and `step`, the mean distance of
+        features in units from each weight to the next.
+    """
+    encode = space.sampler.scale.encode
+    lists: dict[str, dict[str, list[float]]] = {"latent": {}, "pixel": {}}
+    before: dict[str, Tensor] = {}
+    for alpha in ALPHAS:
+        for way, images in mixtures(space.sampler, first, second, alpha).items():
+            features, logits = space.evaluator.network.extract(images)
+            likely = logits.double().softmax(1)
+            with torch.no_grad():
+                outputs = torch.cat([critic(encode(part)) for part in images.split(256)])
+            values = {
+                "frechet_distance": space.evaluator.distance(features),
+                "critic": outputs.mean().item(),
+                "confidence": likely.amax(1).mean().item(),
+                "entropy": entropy(likely).mean().item(),
+                "sharpness": sharpness(images / 255).mean().item(),
+            }
+            scaled = features.double() / space.unit
+            if way in before:
+                values["step"] = (scaled - before[way]).norm(dim=1).mean().item()
+            before[way] = scaled
+            for key, value in values.items():
+                lists[way].setdefault(key, []).append(value)
+    return lists
+
+
+def strips(sampler: Sampler, first: Tensor, second: Tensor) -> dict[str, Tensor]:
+    """Return the images of all mixtures of two sets of codes, `latent` and `pixel`, each uint8 `(11, n, c, h, w)`."""
+    mixed = [mixtures(sampler, first, second, alpha) for alpha in ALPHAS]
+    return {way: torch.stack([images[way] for images in mixed]) for way in ("latent", "pixel")}
+
+
+def critic_slopes(critic: nn.Module, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
+    """Return the norm of the critic's gradient at one point between each real and fake image `(n, c, h, w)`, `(n,)`."""
+    share = torch.rand(len(real), generator=random, device=real.device)
+    found = []
+    for x in interpolate(real, fake, share).split(256):
+        points = x.detach().requires_grad_()
+        found.append(norms(slopes(critic(points), points).detach()))
+    return torch.cat(found)
+
+
+def slope_summary(found: Tensor) -> dict[str, float]:
+    """Return mean, standard deviation, 99th percentile and the share above 1.1 of slopes `(n,)`."""
+    return {
+        "mean": found.mean().item(),
+        "spread": found.std().item(),
+        "percentile_99": found.quantile(0.99).item(),
+        "above_1.1": (found > 1.1).double().mean().item(),
+    }

@@ -1,0 +1,12 @@
+"""Play all Dirac games: `python -m stages.dirac plan/dirac/dirac.yaml`."""
+
+from pipeline.gan.dirac import run as play
+from stages.job import Job, run
+
+
+def main(job: Job) -> None:
+    play(job.output, **job.plan.settings)
+
+
+if __name__ == "__main__":
+    run(main)

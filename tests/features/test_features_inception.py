@@ -1,0 +1,119 @@
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.data import checksum, download
+from pipeline.data.errors import DataError
+from pipeline.features import evaluator, inception
+from pipeline.features.build import build
+
+SCORING = {"splits": 2, "kid_subsets": 2, "kid_subset_size": 3, "neighbours": 1}
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("inception")
+    inception.store(folder, "random")
+    return folder
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
+    """No environment, no network: every address is refused."""
+
+    def refuse(url, partial, reasons):
+        reasons.append(f"{url}: refused")
+        return False
+
+    monkeypatch.delenv("INCEPTION_WEIGHTS", raising=False)
+    monkeypatch.delenv("DATA_MIRROR", raising=False)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setattr(download, "_transfer", refuse)
+
+
+def test_random_weights_run_the_whole_path_and_are_never_called_fid(dots, cpu, tmp_path, monkeypatch, weights):
+    def copy(output, kind):
+        assert kind == "random"
+        (output / inception.WEIGHTS).symlink_to(weights / inception.WEIGHTS)
+
+    monkeypatch.setattr(inception, "store", copy)  # they are made once for all tests here
+    small(dots, 4)
+    output = tmp_path / "made"
+    output.mkdir()
+    network = {"kind": "inception", "weights": "random"}
+    build(
+        dots, output, feature_network=network, training=None, reference="test", samples=4, scoring=SCORING,
+        device=cpu, scratch=tmp_path, log=lambda *row: None,
+    )  # fmt: skip
+    metrics = json.loads((output / "metrics.json").read_text())
+    assert metrics["protocol"]["names"]["frechet_distance"] == "FD (random Inception)"
+    assert "random weights sha256" in metrics["protocol"]["feature_network"]
+    assert metrics["floor"]["images"] == 4 and metrics["ceiling"]["frechet_distance"] > 0
+    assert evaluator.load(output, cpu).features.shape == (4, 2048)
+
+
+def small(folder, count):
+    """Cut a data set: one image costs a tenth of a second."""
+    for split in ("train", "test"):
+        for what in ("images", "labels"):
+            np.save(folder / f"{split}_{what}.npy", np.load(folder / f"{split}_{what}.npy")[:count])
+
+
+def test_features_and_logits_without_bias_of_grey_and_colour_images_of_any_size(weights, cpu):
+    network = inception.load(weights, cpu)
+    grey = torch.randint(256, (2, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    features, logits = network.extract(grey)
+    assert features.shape == (2, 2048) and logits.shape == (2, 1008) and features.dtype == torch.float32
+    again, _ = network.extract(grey.expand(-1, 3, -1, -1))
+    assert torch.equal(features, again)
+    head = torch.load(weights / inception.WEIGHTS)["fc.weight"]
+    torch.testing.assert_close(logits, features @ head.T, rtol=1e-4, atol=1e-6)
+
+
+def test_only_the_official_weights_give_unqualified_names(weights, cpu, monkeypatch):
+    assert inception.load(weights, cpu).qualifier == "random Inception"
+    found = f"sha256:{checksum.of_file(weights / inception.WEIGHTS)}"
+    monkeypatch.setattr(inception, "OFFICIAL", inception.File(inception.OFFICIAL.name, found, inception.OFFICIAL.url))
+    network = inception.load(weights, cpu)
+    assert network.qualifier == "" and "official weights" in network.words["feature_network"]
+
+
+def test_the_message_says_where_to_put_the_file(offline, tmp_path):
+    with pytest.raises(DataError) as error:
+        inception.store(tmp_path, "official")
+    message = str(error.value)
+    assert inception.OFFICIAL.url in message
+    assert str(tmp_path / ".scratch/downloads/inception/weights-inception-2015-12-05-6726825d.pth") in message
+    assert "DATA_MIRROR" in message and "INCEPTION_WEIGHTS" in message
+
+
+@pytest.mark.parametrize("place", ["mirror", "path", "downloads"])
+def test_the_file_is_found_in_each_place_and_verified(offline, monkeypatch, tmp_path, place):
+    content = b"the official bytes"
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    monkeypatch.setattr(inception, "OFFICIAL", inception.File("w.pth", digest, "https://example.invalid/w.pth"))
+    file = {
+        "mirror": tmp_path / "mirror/inception/w.pth",
+        "path": tmp_path / "anywhere.pth",
+        "downloads": tmp_path / ".scratch/downloads/inception/w.pth",
+    }[place]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    if place == "mirror":
+        monkeypatch.setenv("DATA_MIRROR", str(tmp_path / "mirror"))
+    if place == "path":
+        monkeypatch.setenv("INCEPTION_WEIGHTS", str(file))
+    inception.store(tmp_path, "official")
+    assert (tmp_path / inception.WEIGHTS).read_bytes() == content
+    file.write_bytes(b"something else")
+    with pytest.raises(DataError, match="sha256"):
+        inception.store(tmp_path, "official")
+
+
+def test_a_path_that_leads_nowhere_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("INCEPTION_WEIGHTS", str(tmp_path / "nothing"))
+    with pytest.raises(DataError, match="nothing: no such file"):
+        inception.store(tmp_path, "official")

@@ -1,0 +1,230 @@
+"""Sampling, latent studies and scores, on generators whose images are known."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pipeline.features import classifier
+from pipeline.features.evaluator import Evaluator, Scoring, load_network
+from pipeline.features.network import FeatureNetwork
+from pipeline.gan import model as models
+from pipeline.gan import network, studies
+from pipeline.gan.model import Model, Scale, save_weights, snapshot_name
+from pipeline.gan.sample import Sampler, draw
+from pipeline.gan.score import Looks, measure, score
+from pipeline.gan.studies import Space
+from pipeline.metrics import pictures, seeds
+
+CPU = torch.device("cpu")
+UNIT = Scale(0.0, 1.0)  # the networks see grey levels in [0, 1]
+SCORING = Scoring(splits=2, kid_subsets=2, kid_subset_size=10, neighbours=3)
+
+
+class Painter(nn.Module):
+    """Grey level 0.5 + z / 20: four codes make the four quarters of a 4x4 image."""
+
+    def forward(self, z):
+        return (0.5 + z.view(-1, 1, 2, 2) / 20).repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+
+IMAGES = torch.randint(0, 256, (60, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def watcher():
+    """Features are the grey levels of the quarters; the label is the brightest one."""
+
+    def look(images):
+        features = images[:, :, ::2, ::2].float().flatten(1)
+        return features, features
+
+    network = FeatureNetwork(look, "grey levels", {"feature_network": "grey levels", "resize": "none"})
+    return Evaluator.of(network, IMAGES, SCORING, "noise")
+
+
+def sampler(generator, scale=UNIT, normalisation="batch", latent=4):
+    random = torch.Generator().manual_seed(0)
+    return Sampler(generator, scale, normalisation=normalisation, batches=200, random=random, latent=latent)
+
+
+def space():
+    return Space(sampler(Painter()), watcher(), 1.0)
+
+
+CODES = draw(50, 4, (0, "test"), CPU)
+
+
+def test_standing_statistics_are_the_mean_over_batches_and_hold_for_a_single_image():
+    layer = nn.BatchNorm2d(4, affine=False)
+    painter = nn.Sequential(nn.Unflatten(1, (4, 1, 1)), layer)
+    layer.running_mean.fill_(99.0)
+    work = sampler(painter, normalisation="standing")
+    torch.testing.assert_close(layer.running_mean, torch.zeros(4), rtol=0, atol=0.05)
+    torch.testing.assert_close(layer.running_var, torch.ones(4), rtol=0.05, atol=0)
+    torch.testing.assert_close(work.raw(CODES[:1]), work.raw(CODES)[:1])
+    before = layer.running_mean.clone()
+    work.images(CODES)
+    assert torch.equal(before, layer.running_mean)
+
+
+def test_batch_statistics_are_those_of_the_batch():
+    work = sampler(nn.Sequential(nn.Unflatten(1, (4, 1, 1)), nn.BatchNorm2d(4, affine=False)))
+    images = work.raw(CODES)
+    torch.testing.assert_close(images.mean(0).flatten(), torch.zeros(4), rtol=0, atol=1e-6)
+
+
+def test_all_codes_are_used_and_draws_follow_their_key():
+    assert len(sampler(Painter()).images(draw(131, 4, (1, "x"), CPU))) == 131
+    assert torch.equal(draw(5, 4, (1, "x"), CPU), draw(5, 4, (1, "x"), CPU))
+    assert not torch.equal(draw(5, 4, (1, "x"), CPU), draw(5, 4, (2, "x"), CPU))
+
+
+def test_perturbations_of_a_generator_that_paints_one_pixel_per_dimension():
+    found = studies.perturbations(space(), CODES, 3, [1.0, 1000.0])
+    small, large = found["1"], found["1000"]
+    # one quarter moves by 255 / 20 = 12.75 levels: 13 or 12 after rounding
+    assert small["distance"] == pytest.approx([12.75] * 3, abs=0.3)
+    assert small["colour"] == pytest.approx([12.75 / 4] * 3, abs=0.1)
+    # far out, the perturbed quarter is brightest, clipped at white
+    assert large["entropy"] == [0, 0, 0]
+    brightest = space().seen(CODES)[2].argmax(1)
+    assert large["flips"] == pytest.approx([(brightest != d).double().mean().item() for d in range(3)])
+    assert found["1"]["overlap"] == 1  # all three are among the ten leaders of both rankings
+
+
+def test_pictures_of_perturbations_are_in_order_of_dimension_and_scale():
+    work = sampler(Painter())
+    grids = studies.perturbed(work, CODES[:5], [2, 0], [1.0, 3.0])
+    shifted = CODES[:5].clone()
+    shifted[:, 0] += 3
+    assert grids.shape == (2, 2, 5, 1, 4, 4)
+    assert torch.equal(grids[1, 1], work.images(shifted))
+
+
+def test_the_square_varies_two_dimensions_of_one_code():
+    codes = studies.square(CODES[0])
+    assert torch.equal(codes[:, 2:], CODES[0, 2:].expand(100, 2))
+    table = codes.view(10, 10, 4)
+    torch.testing.assert_close(table[:, 0, 0], torch.linspace(-1, 1, 10))
+    torch.testing.assert_close(table[3, :, 1], torch.linspace(-1, 1, 10))
+
+
+def test_a_traversal_of_a_linear_generator_is_even():
+    found = studies.traversal(space(), CODES[:3] / 10)
+    assert found["path"] == pytest.approx(2 * 255 / 20, abs=1)  # from -1 to 1, rounded to whole levels
+    assert found["unevenness"] < 1.1
+
+
+def test_interpolations_of_a_linear_generator_are_the_same_in_both_spaces():
+    critic = nn.Sequential(nn.Flatten(), nn.Linear(16, 1), nn.Flatten(0))
+    found = studies.interpolations(space(), critic, CODES[:25], CODES[25:])
+    for key, values in found["latent"].items():
+        assert len(values) == (10 if key == "step" else 11)
+        assert values == pytest.approx(found["pixel"][key], rel=0.05, abs=1e-3)
+    ends = studies.mixtures(sampler(Painter()), CODES[:25], CODES[25:], 1.0)
+    assert torch.equal(ends["latent"], sampler(Painter()).images(CODES[:25]))
+    assert torch.equal(ends["pixel"], ends["latent"])
+    assert studies.strips(sampler(Painter()), CODES[:3], CODES[3:6])["pixel"].shape == (11, 3, 1, 4, 4)
+
+
+def test_slopes_of_a_linear_critic_are_its_weights_everywhere():
+    critic = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False), nn.Flatten(0))
+    real, fake = torch.rand(300, 1, 2, 2), torch.rand(300, 1, 2, 2)
+    found = studies.critic_slopes(critic, real, fake, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(found, critic[1].weight.norm().expand(300))
+    summary = studies.slope_summary(torch.tensor([1.0, 1.0, 1.0, 2.0]))
+    assert summary == pytest.approx({"mean": 1.25, "spread": 0.5, "percentile_99": 1.97, "above_1.1": 0.25})
+
+
+def test_measures_of_images_that_are_the_reference_itself():
+    judge = watcher()
+    found = measure(judge, IMAGES, Looks.of(judge, IMAGES))
+    assert found["frechet_distance"] == pytest.approx(0, abs=1e-6)
+    assert (found["precision"], found["label_distance"]) == (1, 0)
+    assert (found["diversity"], found["sharpness"]) == pytest.approx((1, 1))
+    one = measure(judge, IMAGES[:1].repeat(60, 1, 1, 1), Looks.of(judge, IMAGES))
+    assert one["label_entropy"] == pytest.approx(0, abs=1e-12)
+    assert (one["missing_classes"], one["diversity"]) == (3, 0)
+
+
+def test_measures_of_pictures_by_hand():
+    checks = (torch.arange(64).view(8, 8) + torch.arange(8)[:, None]) % 2 * 1.0
+    inside = -8 * checks[1:-1, 1:-1] + 4  # every neighbour differs
+    padded = nn.functional.conv2d(checks[None, None], torch.tensor([[[[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]]]))
+    torch.testing.assert_close(padded[0, 0], inside)
+    assert pictures.sharpness(checks.expand(1, 3, 8, 8)).item() == pytest.approx(inside.var().item())
+    assert pictures.sharpness(torch.full((2, 3, 8, 8), 0.3)).tolist() == pytest.approx([0, 0], abs=1e-12)
+    half = torch.tensor([0.5, 0.5, 0.0])
+    assert pictures.entropy(half).item() == pytest.approx(math.log(2))
+    assert pictures.shares(torch.tensor([0, 0, 2, 0]), 4).tolist() == [0.75, 0, 0.25, 0]
+    assert pictures.total_variation(half, torch.tensor([0.0, 0.5, 0.5])) == pytest.approx(0.5)
+    assert pictures.mean_distance(torch.tensor([[0.0, 0], [3, 4], [0, 0]])) == pytest.approx(10 / 3)
+
+
+def test_mean_and_spread_over_seeds_of_nested_numbers():
+    values = {"0": {"a": 1.0, "b": [1.0, 2.0]}, "1": {"a": 3.0, "b": [1.0, 6.0]}}
+    assert seeds.mean(values) == {"a": 2.0, "b": [1.0, 4.0]}
+    assert seeds.spread(values) == {"a": pytest.approx(math.sqrt(2)), "b": [0.0, pytest.approx(math.sqrt(8))]}
+    assert seeds.spread({"0": {"a": 1.0}}) == {"a": None}
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """A data set of noise, an untrained classifier as evaluator, and a run of two seeds with untrained networks."""
+    data, features, model = (tmp_path / name for name in ("data", "features", "model"))
+    for folder in (data, features, model):
+        folder.mkdir()
+    images = np.random.default_rng(0).integers(0, 256, (40, 1, 16, 16), dtype=np.uint8)
+    np.save(data / "test_images.npy", images)
+    card = {"name": "noise", "levels": 256, "counts": {"test": 40}, "shape": [1, 16, 16]}
+    (data / "card.json").write_text(json.dumps(card))
+    settings = {"channels": 1, "size": 16, "width": 2, "dimensions": 5, "classes": 3}
+    torch.manual_seed(0)
+    classifier.save(features, classifier.Classifier(**settings))
+    described = {"kind": "classifier", **settings}
+    watching = load_network(features, described, "noise", CPU)
+    judge = Evaluator.of(watching, torch.from_numpy(images), SCORING, "noise, test")
+    judge.save(features, described, "noise")
+    build = {"network": "mlp", "width": 6, "latent": 4, "shape": [1, 16, 16], "spectral": True}
+    trained = Model(model, build, Scale(0.5, 0.3), [0, 3], [0, 7])
+    models.save(trained)
+    for seed in trained.seeds:
+        generator, critic = network.build(**build)
+        for name in (snapshot_name(seed, 0), snapshot_name(seed, 7), f"seed_{seed}_raw"):
+            save_weights(model, name, generator)
+        save_weights(model, f"seed_{seed}_critic", critic)
+    return data, model, features
+
+
+def test_a_run_is_scored_from_its_files_and_twice_the_same(folders, tmp_path):
+    settings = {
+        "samples": 30, "final_samples": 35, "normalisation": "standing", "normalisation_batches": 2, "dimensions": 100,
+        "perturbed": [1, 3], "scales": [1.0, 10.0], "codes": 6, "pairs": 20, "device": CPU,
+    }  # fmt: skip
+    outputs = [tmp_path / "first", tmp_path / "second"]
+    for output in outputs:
+        output.mkdir()
+        score(*folders, output, **settings)
+    assert {file.name: file.read_bytes() for file in outputs[0].iterdir()} == {
+        file.name: file.read_bytes() for file in outputs[1].iterdir()
+    }
+    metrics = json.loads((outputs[0] / "metrics.json").read_text())
+    assert list(metrics["seeds"]) == ["0", "3"]
+    for scored in (*metrics["seeds"].values(), metrics["mean"]):
+        assert list(scored["snapshots"]) == ["0", "7"]
+        assert scored["snapshots"]["7"]["frechet_distance"] != scored["final"]["frechet_distance"]  # 30 and 35 images
+        assert scored["final"] == scored["raw"]  # the same weights here
+        assert len(scored["perturbations"]["10"]["flips"]) == 4
+    assert metrics["protocol"]["images"] == 35
+    assert metrics["protocol"]["names"]["frechet_distance"] == "FD (classifier)"
+    names = ("samples", "perturbed", "latent", "traversal")
+    shapes = {name: np.load(outputs[0] / f"{name}.npy").shape for name in names}
+    picture = (1, 16, 16)
+    assert shapes == {
+        "samples": (2, 100, *picture), "perturbed": (2, 2, 64, *picture), "latent": (11, 64, *picture),
+        "traversal": (100, *picture),
+    }  # fmt: skip
+    assert np.load(outputs[0] / "slopes.npy").shape == (35,)

@@ -1,0 +1,138 @@
+"""The chapters of the Dirac games and the GANs, on a small project that the pipeline's own code has made."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pipeline.features import build as features
+from pipeline.gan import dirac, score, train
+from pipeline.report import animation
+from pipeline.report.render import render
+from pipeline.report.reported import read
+from pipeline.runtime.plan import Plan
+
+CPU = torch.device("cpu")
+GAMES = {
+    "jsd_1": {"loss": "jsd", "penalty": "none", "weight": 0.0, "ema": False},
+    "w1_8": {"loss": "w1", "penalty": "r1", "weight": 0.1, "ema": True},
+}
+ADAM = {"learning_rate": 1e-3, "betas": [0.0, 0.99], "weight_decay": 0.0, "decay_steps": 0}
+
+
+def planned(root: Path, plan: Plan) -> Path:
+    (root / plan.path).parent.mkdir(parents=True, exist_ok=True)
+    (root / plan.path).write_text(plan.text())
+    (root / plan.output).mkdir(parents=True)
+    return root / plan.output
+
+
+def silent(*_: object) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set, an evaluator, two GANs of two seeds, two Dirac games, all small; and the report of it."""
+    root = tmp_path_factory.mktemp("gan_project")
+    data = planned(root, Plan("data", "blobs", {}, "data/blobs", {"source": "blobs"}))
+    random = np.random.default_rng(0)
+    for split in ("train", "test"):
+        np.save(data / f"{split}_images.npy", random.integers(0, 256, (60, 1, 16, 16), dtype=np.uint8))
+        np.save(data / f"{split}_labels.npy", random.integers(0, 3, 60))
+    card = {
+        "name": "blobs", "source": "drawn for a test", "title": "Blobs", "licence": "none", "citation": "nobody",
+        "url": None, "checksums": {}, "shape": [1, 16, 16], "levels": 256, "counts": {"train": 60, "test": 60},
+        "classes": None, "split": "By a draw.", "note": None,
+    }  # fmt: skip
+    (data / "card.json").write_text(json.dumps(card))
+    settings = {
+        "feature_network": {"kind": "classifier", "width": 2, "dimensions": 4},
+        "training": {"epochs": 1, "batch": 20, "learning_rate": 0.01, "weight_decay": 0.0, "noise": 0.0, "seed": 0},
+        "reference": "test", "samples": 40,
+        "scoring": {"splits": 2, "kid_subsets": 2, "kid_subset_size": 20, "neighbours": 3},
+    }  # fmt: skip
+    judge = planned(root, Plan("features", "blobs", {"data": "data/blobs"}, "models/features/blobs", settings))
+    features.build(data, judge, device=CPU, scratch=root / ".s/features", log=silent, **settings)
+    for run, loss, penalty in (("main", "jsd", "none"), ("wgan_lp", "w1", "lp")):
+        settings = {
+            "network": {"network": "mlp", "width": 8, "latent": 6, "spectral": False},
+            "objective": {
+                "loss": loss, "penalty": penalty, "penalty_weight": 1.0, "penalty_interval": 1,
+                "penalty_points": "usual", "r1_axis": "image",
+            },
+            "generator": ADAM, "critic": ADAM, "steps": 20, "critic_steps": 1, "batch": 20, "ema": 0.9,
+            "ema_warmup": True, "seeds": [0, 1], "log_every": 5, "snapshots": [0, 5, 10],
+        }  # fmt: skip
+        model = planned(root, Plan("train_gan", run, {"data": "data/blobs"}, f"models/gan/{run}", settings))
+        train.fit(data, model, device=CPU, scratch=root / ".s" / run, log=silent, **settings)
+        settings = {
+            "samples": 40, "final_samples": 40, "normalisation": "standing", "normalisation_batches": 2,
+            "dimensions": 3, "perturbed": [0, 5], "scales": [1.0, 10.0], "codes": 4, "pairs": 20,
+        }  # fmt: skip
+        inputs = {"data": "data/blobs", "model": f"models/gan/{run}", "features": "models/features/blobs"}
+        scores = planned(root, Plan("score_gan", run, inputs, f"scores/gan/{run}", settings))
+        score.score(data, model, judge, scores, device=CPU, **settings)
+    settings = {
+        "games": GAMES, "steps": 3000, "learning_rate": 0.1, "ema_decay": 0.99, "starts": 2, "spread": 0.7, "seed": 0,
+    }  # fmt: skip
+    games = planned(root, Plan("dirac", "dirac", {}, "scores/dirac", settings))
+    dirac.run(games, **settings)
+    drawn = planned(root, Plan("animate", "animate", {"games": "scores/dirac"}, "drawings/dirac", {"frames": 100}))
+    animation.animate(games, drawn, frames=100)
+    render(root, root / "reports", allow_missing=False)
+    return root / "reports"
+
+
+def test_every_figure_is_shown_and_none_is_blank(rendered: Path) -> None:
+    text = (rendered / "report.md").read_text()
+    shown = set(re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text))
+    files = {file.relative_to(rendered).as_posix() for file in (rendered / "figures").rglob("*") if file.is_file()}
+    assert shown == files
+    assert {f"figures/gan/{run}/{name}.png" for run in ("main", "wgan_lp") for name in ("samples", "traversal")} < files
+    for file in files:
+        with Image.open(rendered / file) as image:
+            assert np.asarray(image.convert("L")).std() > 1, file
+
+
+def test_the_animation_grows_to_the_trajectories(rendered: Path) -> None:
+    ink = []
+    with Image.open(rendered / "figures/dirac/games.gif") as frames:
+        assert frames.n_frames >= 5  # frames in which nothing new is drawn are one
+        for number in range(frames.n_frames):
+            frames.seek(number)
+            ink.append((np.asarray(frames.convert("RGB")).std(axis=2) > 20).sum())
+    assert ink == sorted(ink)
+    assert ink[-1] > ink[0]
+
+
+def test_verdicts_by_rule_stand_beside_the_words_of_the_report(rendered: Path) -> None:
+    text = (rendered / "report.md").read_text()
+    assert "| jsd_1 | jsd | none | 0.0 | off | diverges | cycle |" in text
+    assert "| w1_8 | w1 | r1 | 0.1 | on | converges well, quickly | converged |" in text
+    rows = {line.split("|")[2].strip(): line for line in text.splitlines() if line.startswith("| 001 |")}
+    assert "| cycle |  |" in rows["JSD"] and "| differs |" in rows["JSD"]
+    assert "| matches |" in rows["W1, R1 0.1, EMA"]
+
+
+def test_scores_stand_beside_their_protocol_and_are_no_fid(rendered: Path) -> None:
+    text = (rendered / "report.md").read_text()
+    assert "classifier trained on blobs" in text
+    assert "| main | blobs: FD (classifier) | 40 |" in text
+    summary = json.loads((rendered / "summary.json").read_text())
+    assert {"gan.main.frechet_distance", "gan.wgan_lp.inception_score", "dirac.converged", "dirac.cycle"} <= set(
+        summary
+    )
+
+
+def test_words_that_are_judged_say_which_word_of_ours_they_mean() -> None:
+    rows = [row for row in read().rows if row.experiment == "D"]
+    assert len(rows) == 20
+    assert {row.means for row in rows} == {"converged", "cycle", "diverges"}
+    assert {row.ours.metric.split(".")[1] for row in rows if row.ours and row.ours.metric} == {
+        f"{loss}_{number}" for loss in ("jsd", "w1") for number in range(1, 11)
+    }
