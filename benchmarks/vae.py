@@ -81,7 +81,10 @@ def main() -> None:
     print(describe())
 
     with seeded(0, "init"):
-        ours = build(network="mlp", hidden=300, latent=100)
+        ours = build(
+            network="mlp", shape=(1, 28, 28), hidden=300, latent=100, posterior="gaussian", flow_layers=0,
+            logit_shift=5.0, observation={"likelihood": "bernoulli", "pixels": 784, "step": 1.0, "lowest": 0.0},
+        )  # fmt: skip
     plain = Plain(ours)
     bytes_ = (torch.rand(IMAGES, 1, 28, 28, generator=generator(0, "images")) < 0.2).to(torch.uint8)
     floats = bytes_.float()
@@ -90,7 +93,9 @@ def main() -> None:
     times = alternate(
         {
             "plain": lambda: plain_epoch(plain, usual, floats),
-            "ours": lambda: train_epoch(ours, fused, bytes_, generator(0, "epoch"), batch=BATCH, kl_samples=None),
+            "ours": lambda: train_epoch(
+                ours, fused, bytes_, generator(0, "epoch"), batch=BATCH, beta=1.0, kl_samples=None, clip_norm=0.0
+            ),
         },
         arguments.rounds,
     )

@@ -18,9 +18,12 @@ from pipeline.runtime.plan import Plan
 
 ROOT = Path(__file__).parents[1]
 TRAINING = {
-    "network": "mlp", "hidden": 16, "latent": 4, "kl": "monte_carlo", "kl_samples": 2,
-    "epochs": 12, "batch": 32, "learning_rate": 0.001, "seeds": [0, 1],
+    "network": "mlp", "hidden": 16, "latent": 4, "likelihood": "bernoulli", "logit_shift": 5.0,
+    "posterior": "gaussian", "flow_layers": 0, "beta": 1.0, "beta_schedule": "linear",
+    "kl": "monte_carlo", "kl_samples": 2, "epochs": 12, "batch": 32, "learning_rate": 0.001, "clip_norm": 1.0,
+    "snapshots": [1, 12], "seeds": [0, 1],
 }  # fmt: skip
+SCORING = {"importance_samples": [1, 2000], "elbo_draws": 20, "batch": 32, "tsne": False}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,7 @@ class Workspace:
         scoring = {**inputs, "model": "models/vae/a"}
         for plan in (
             Plan("train_vae", "a", inputs, "models/vae/a", TRAINING),
-            Plan("likelihood", "a", scoring, "scores/likelihood/a", {"importance_samples": [1, 2000]}),
+            Plan("likelihood", "a", scoring, "scores/likelihood/a", SCORING),
         ):
             (folder / plan.path).parent.mkdir(parents=True)
             (folder / plan.path).write_text(plan.text())
@@ -87,10 +90,11 @@ def undisturbed(tmp_path_factory, data):
 
 def test_a_finished_stage_has_written_what_it_promised_and_left_no_scratch(undisturbed):
     assert set(undisturbed.bytes("models/vae/a")) == {
-        "history.csv", "network.json", "seed_0.safetensors", "seed_1.safetensors"
+        "history.csv", "network.json", *(f"{epoch}seed_{seed}.safetensors"
+        for seed in (0, 1) for epoch in ("", "epoch_1-", "epoch_12-")),
     }  # fmt: skip
     assert set(undisturbed.bytes("scores/likelihood/a")) == {
-        "metrics.json", "originals.npy", "reconstructions.npy", "samples.npy"
+        "interpolation.npy", "metrics.json", "originals.npy", "reconstructions.npy", "samples.npy", "snapshots.npy"
     }  # fmt: skip
     assert not list((undisturbed.folder / ".scratch/stages").rglob("*.safetensors"))
     assert np.load(undisturbed.folder / "scores/likelihood/a/samples.npy").shape == (64, 1, 28, 28)

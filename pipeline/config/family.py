@@ -17,7 +17,8 @@ class Family:
 
     Args:
         name: the section, `vae`.
-        knobs: its knobs; all of them stand at the section's top level, and any run may override any of them.
+        knobs: its knobs; all of them stand at the section's top level, and any run may override any of them. A run that
+            is `like` another inherits the knobs of that run as well.
         steps: the plan files of one run, from its name, what it names and its resolved knobs.
         names: sections of which every run names one entry; they decide its dependencies, so they are not inherited.
     """
@@ -40,10 +41,26 @@ class Family:
         errors += more
         plans: list[Plan] = []
         for name, entry in runs.items():
-            expanded, more = self._run(name, entry, base, entries)
+            own, inherited, more = self._inherited(name, entry, runs)
+            errors += more
+            expanded, more = self._run(name, own, {**base, **inherited}, entries)
             plans += expanded
             errors += more
         return plans, errors
+
+    def _inherited(
+        self, name: object, entry: object, runs: Mapping[Any, Any]
+    ) -> tuple[object, dict[Any, Any], list[str]]:
+        """Return a run's own entry without `like`, the knobs of the run it is like, and what is wrong with that."""
+        if not isinstance(entry, Mapping) or "like" not in entry:
+            return entry, {}, []
+        own, other = {key: value for key, value in entry.items() if key != "like"}, entry["like"]
+        place = join(join(f"{self.name}.runs", name), "like")
+        if other not in list(runs) or not isinstance(runs[other], Mapping):
+            return own, {}, [f"{place}: {other!r} is not one of the other runs{nearest(other, map(str, runs))}"]
+        if "like" in runs[other]:
+            return own, {}, [f"{place}: {other} is itself like {runs[other]['like']!r}; name that run"]
+        return own, {key: value for key, value in runs[other].items() if key not in self.names}, []
 
     def _run(
         self, name: object, entry: object, base: dict[Any, Any], entries: Mapping[str, Sequence[str]]

@@ -1,8 +1,8 @@
 """Schema and steps of the autoencoder family."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.config.base import Model, NonNegativeInt, PositiveFloat, PositiveInt, distinct
 from pipeline.config.family import Family
@@ -19,45 +19,81 @@ def _nested(samples: list[int]) -> list[int]:
 
 
 class VaeKnobs(Model):
-    """Knobs of one variational autoencoder."""
+    """Knobs of one autoencoder."""
 
-    network: Literal["mlp", "conv"] = Field(description="the architecture of encoder and decoder")
-    hidden: PositiveInt = Field(description="units per hidden layer of the mlp")
+    network: Literal["mlp", "mlp_shallow", "conv", "conv32"] = Field(
+        description="the architecture of encoder and decoder"
+    )
+    hidden: PositiveInt = Field(description="units per hidden layer of an mlp, channels of conv32's first convolution")
     latent: PositiveInt = Field(description="dimensions of z")
+    likelihood: Literal[
+        "bernoulli", "gaussian", "gaussian_standardised", "cross_entropy", "cross_entropy_standardised"
+    ] = Field(description="of the pixels, and how they are scaled")
+    logit_shift: Annotated[float, Field(ge=0)] = Field(description="subtracted from every logit of the decoder")
+    posterior: Literal["gaussian", "mean", "deterministic"] = Field(description="what the decoder is given")
+    flow_layers: NonNegativeInt = Field(description="planar layers of the posterior")
+    beta: Annotated[float, Field(ge=0)] = Field(description="weight of KL")
+    beta_schedule: Literal["constant", "linear"] = Field(description="the course of beta over the epochs")
     kl: Literal["analytic", "monte_carlo"] = Field(description="how KL(q || p) is estimated while training")
     kl_samples: PositiveInt = Field(description="samples S of the Monte Carlo estimate")
     epochs: PositiveInt = Field(description="passes over the training split")
     batch: PositiveInt = Field(description="images per step")
     learning_rate: PositiveFloat = Field(description="of Adam")
+    clip_norm: Annotated[float, Field(ge=0)] = Field(description="largest norm of a gradient; 0 is no limit")
+    snapshots: Annotated[list[PositiveInt], AfterValidator(distinct)] = Field(
+        description="epochs whose weights are stored beside the last ones"
+    )
     seeds: Annotated[list[NonNegativeInt], Field(min_length=1), AfterValidator(distinct)] = Field(
         description="one network is trained per seed"
     )
     importance_samples: Annotated[list[PositiveInt], Field(min_length=1), AfterValidator(_nested)] = Field(
         description="sample counts K of the importance-sampled log p(x)"
     )
+    elbo_draws: PositiveInt = Field(description="draws of z per image when the ELBO is scored")
+    tsne: bool = Field(description="whether to map the test codes")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.flow_layers and self.posterior != "gaussian":
+            raise ValueError(f"flow_layers: {self.flow_layers}, but with posterior {self.posterior} nothing is drawn")
+        return self
 
 
-NETWORK = {"network", "hidden", "latent"}
-TRAINING = NETWORK | {"kl", "kl_samples", "epochs", "batch", "learning_rate", "seeds"}
-SCORING = {"importance_samples"}
+NETWORK = {"network", "hidden", "latent", "likelihood", "logit_shift", "posterior", "flow_layers"}
+OBJECTIVE = {"beta", "beta_schedule", "kl", "kl_samples"}
+TRAINING = NETWORK | OBJECTIVE | {"epochs", "batch", "learning_rate", "clip_norm", "snapshots", "seeds"}
+SCORING = {"importance_samples", "elbo_draws", "batch", "tsne"}
+DENSITIES = {"bernoulli", "gaussian", "gaussian_standardised"}
+
+
+def _idle(knobs: VaeKnobs) -> set[str]:
+    """Return the knobs that do nothing in this run."""
+    idle = {"hidden"} if knobs.network == "conv" else set()
+    if knobs.likelihood.startswith("gaussian"):
+        idle |= {"logit_shift"}
+    if knobs.posterior == "deterministic":
+        idle |= OBJECTIVE
+    if knobs.posterior != "gaussian":
+        idle |= {"flow_layers", "kl", "kl_samples", "importance_samples", "elbo_draws"}
+    if knobs.likelihood not in DENSITIES:
+        idle |= {"importance_samples"}
+    if knobs.flow_layers:
+        idle |= {"kl"}
+    if knobs.flow_layers or knobs.kl == "analytic":
+        idle |= {"kl_samples"}
+    return idle
 
 
 def steps(run: str, data: str, knobs: VaeKnobs) -> list[Plan]:
     """Return the two steps of one autoencoder: training, and scoring under its likelihood."""
     folder, model = f"data/{data}", f"models/vae/{run}"
-    training = knobs.model_dump(include=TRAINING)
     # a knob that does nothing in this run must not make it run again
-    training |= {"kl_samples": None} if knobs.kl == "analytic" else {}
-    training |= {"hidden": None} if knobs.network == "conv" else {}
+    values: dict[str, Any] = knobs.model_dump() | dict.fromkeys(_idle(knobs))
+    values["snapshots"] = [epoch for epoch in knobs.snapshots if epoch <= knobs.epochs]
+    training, scoring = ({key: values[key] for key in values if key in part} for part in (TRAINING, SCORING))
     return [
         Plan("train_vae", run, {"data": folder}, model, training),
-        Plan(
-            "likelihood",
-            run,
-            {"data": folder, "model": model},
-            f"scores/likelihood/{run}",
-            knobs.model_dump(include=SCORING),
-        ),
+        Plan("likelihood", run, {"data": folder, "model": model}, f"scores/likelihood/{run}", scoring),
     ]
 
 

@@ -50,6 +50,11 @@ class DataSet:
             raise DataError(f"data set {self.card['name']} has no split {split}; it has {', '.join(self.images)}.")
         return self.images[split]
 
+    @property
+    def held_out(self) -> list[str]:
+        """The splits that are not trained on."""
+        return [split for split in ("valid", "test") if split in self.images]
+
     def unit(self, images: Tensor) -> Tensor:
         """Scale images of this set from bytes to float32 in [0, 1]."""
         return images.float() / (self.levels - 1)

@@ -14,13 +14,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.report import reported as numbers
 from pipeline.report.chapter import Chapter
-from pipeline.report.chapters import data, dirac, flow, gan, simsiam, vae
+from pipeline.report.chapters import beta_vae, data, dirac, flow, gan, mlp_vae, simsiam, vae
 from pipeline.report.reported import Found, Reported, Row, Value
 from pipeline.report.results import Results
 from pipeline.runtime.errors import UserError
 
 CHAPTERS: tuple[Chapter, ...] = (
-    data.CHAPTER, vae.CHAPTER, dirac.CHAPTER, gan.CHAPTER, flow.CHAPTER, simsiam.CHAPTER
+    data.CHAPTER, vae.CHAPTER, beta_vae.CHAPTER, mlp_vae.CHAPTER, dirac.CHAPTER, gan.CHAPTER, flow.CHAPTER,
+    simsiam.CHAPTER,
 )  # fmt: skip
 OUTPUTS = ("report.md", "figures", "curves", "summary.json")
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "pillow", "safetensors")

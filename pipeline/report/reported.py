@@ -52,7 +52,8 @@ class Ours(Model):
     curve: str | None = None
     setting: str | None = None
     card: str | None = None
-    reduce: Literal["last", "all", "ends", "range", "product"] | None = None
+    others: list[str] = []
+    reduce: Literal["last", "all", "ends", "range", "product", "sign", "trained", "parts"] | None = None
     negate: bool = False
 
     @model_validator(mode="after")
@@ -110,9 +111,12 @@ class Reported(Model):
 
     def conditions(self, row: Row) -> dict[str, Any]:
         """Return what must hold of our run for its number to be judged against `row`."""
-        settled = row.ours is not None and (row.ours.setting or row.ours.card)
+        if row.ours is not None and row.ours.setting:
+            return {}
+        if row.ours is not None and row.ours.card:
+            return dict(row.protocol)
         # the row's own protocol comes first, and wins
-        return {} if settled else {**row.protocol, **self.experiments[row.experiment].settings, **row.protocol}
+        return {**row.protocol, **self.experiments[row.experiment].settings, **row.protocol}
 
 
 def read() -> Reported:

@@ -68,6 +68,10 @@ class Results:
                 families.setdefault(Path(step.output).parent.name, []).append(means.assign(run=step.run))
         return {family: pd.concat(frames) for family, frames in families.items()}
 
+    def columns(self, step: Plan) -> list[str]:
+        """Return the names of the columns of `history.csv`."""
+        return [str(name) for name in self._history(self.folder(step)).columns]
+
     def card(self, step: Plan) -> dict[str, Any] | None:
         """Return the card of the data set that `step` reads, `None` if that set is not there."""
         path = self.root / step.inputs.get("data", "") / "card.json"
@@ -92,6 +96,9 @@ class Results:
         spread = None
         if ours.setting is not None:
             value = _at(facts, ours.setting)
+            if ours.others:
+                steps = [self.finished.get((ours.stage, run)) for run in ours.others]
+                value = [value, *(_at(self.settings(other), ours.setting) for other in steps if other)]
         elif ours.card is not None:
             value = (self.card(step) or {}).get(ours.card)
         elif ours.metric is not None:
@@ -137,7 +144,13 @@ def _reduced(value: Any, ours: Ours) -> Value:
         case "ends":
             reduced = [value[0], value[-1]]
         case "range":
-            reduced = [min(value), max(value)]
+            reduced = [min(value), max(value)] if isinstance(value, list) else [0, value - 1]
+        case "sign":
+            reduced = "negative" if value[-1] < 0 else "positive"
+        case "trained":
+            reduced = [value["train"] + value.get("valid", 0), value["test"]]
+        case "parts":
+            reduced = [value["train"], value.get("valid", 0)]
         case "product":
             reduced = math.prod(value)
         case _:

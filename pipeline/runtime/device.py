@@ -29,7 +29,7 @@ def prepare() -> torch.device:
         reason = str(error).splitlines()[0]
         raise UserError(f"PIPELINE_DEVICE={name}, PIPELINE_THREADS={threads}: {reason}") from None
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs to be repeatable
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms(True) without a second of imports
     torch.backends.cudnn.benchmark = False
     _keep_freed_memory()
     return device

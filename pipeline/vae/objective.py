@@ -47,6 +47,35 @@ def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
     return value
 
 
+class _SaturatingCrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, logits: Tensor) -> Tensor:
+        mean = torch.sigmoid(logits)
+        ctx.save_for_backward(x, mean)
+        return -(x * mean.log().clamp_min(-100) + (1 - x) * (-mean).log1p_().clamp_min_(-100)).sum(-1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor]:
+        x, mean = ctx.saved_tensors
+        slope = mean * (1 - mean)
+        return None, gradients[0].unsqueeze(-1) * (mean - x) * (slope / slope.clamp_min(1e-12))
+
+
+def saturating_cross_entropy(x: Tensor, logits: Tensor) -> Tensor:
+    r"""Return $-\sum_d x_d \log \mu_d + (1 - x_d) \log(1 - \mu_d)$ as a network that ends in a sigmoid computes it.
+
+    The sigmoid rounds to 0 or 1 for large logits: logarithms stop at -100 there and the gradient vanishes, as in
+    `torch.nn.functional.binary_cross_entropy`. For targets in [0, 1] that hardly matters; outside, nothing else stops
+    the logits.
+
+    Args:
+        x: targets, any numbers, `(..., d)`, broadcast against `logits`; no gradient flows to them.
+        logits: `(..., d)`.
+    """
+    value: Tensor = _SaturatingCrossEntropy.apply(x, logits)
+    return value
+
+
 def normal_log_density(z: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
     """Return log N(z; mean, diag exp(logvar)) summed over the last axis; the arguments broadcast."""
     return -0.5 * (math.log(2 * math.pi) + logvar + (z - mean) ** 2 * torch.exp(-logvar)).sum(-1)
@@ -81,3 +110,11 @@ def kl_monte_carlo(mean: Tensor, logvar: Tensor, noise: Tensor) -> Tensor:
     z = sample_posterior(mean, logvar, noise)
     # log q - log p with z = mean + sigma * noise: the normalising constants cancel
     return 0.5 * (z**2 - noise**2 - logvar).sum(-1).mean(0)
+
+
+def beta_at(epoch: int, epochs: int, beta: float, schedule: str) -> float:
+    r"""Return the weight of KL during `epoch`, counted from 1.
+
+    `constant`: always `beta`. `linear`: $\beta\,(\mathrm{epoch} - 1) / \mathrm{epochs}$, from 0 to just under `beta`.
+    """
+    return beta if schedule == "constant" else beta * (epoch - 1) / epochs

@@ -156,3 +156,74 @@ def test_the_stage_refuses_in_words_writes_nothing_and_is_quick_to_import(tmp_pa
         "params.yaml",
         "plan/old/run.yaml",
     ]
+
+
+def test_a_run_like_another_inherits_its_knobs_but_not_its_data(params):
+    params["vae"]["runs"] = {
+        "a": {"data": "binarized_digits28", "latent": 7, "beta": 0.5},
+        "b": {"data": "binarized_digits28", "like": "a", "beta": 0.8},
+    }
+    plans = {plan.address: plan.settings for plan in expand(params)}
+    assert (plans["train_vae@b"]["latent"], plans["train_vae@b"]["beta"]) == (7, 0.8)
+    params["vae"]["runs"]["b"] = {"like": "a"}
+    assert "vae.runs.b.data: missing" in refusal(params)
+
+
+@pytest.mark.parametrize(
+    ("like", "message"),
+    [
+        ("bernouli", "vae.runs.x.like: 'bernouli' is not one of the other runs; did you mean bernoulli?"),
+        ("beta_1_2", "vae.runs.x.like: beta_1_2 is itself like 'beta_1'; name that run"),
+        (["bernoulli"], "is not one of the other runs"),
+    ],
+)
+def test_a_run_that_cannot_be_like_another_says_why(params, like, message):
+    params["vae"]["runs"]["x"] = {"data": "binarized_digits28", "like": like}
+    assert message in refusal(params)
+
+
+def test_an_inherited_mistake_is_reported_where_it_stands(params):
+    params["vae"]["runs"]["beta_1"]["beta"] = -1.0
+    text = refusal(params)
+    assert text.count("beta: -1.0 is not at least 0") == 1
+    assert "vae.runs.beta_1.beta: -1.0 is not at least 0" in text
+
+
+@pytest.mark.parametrize(
+    ("knobs", "idle"),
+    [
+        ({}, {"kl_samples"}),
+        ({"kl": "monte_carlo"}, set()),
+        ({"network": "conv"}, {"hidden", "kl_samples"}),
+        ({"flow_layers": 2, "kl": "monte_carlo"}, {"kl", "kl_samples"}),
+        ({"posterior": "mean"}, {"flow_layers", "kl", "kl_samples", "importance_samples", "elbo_draws"}),
+        ({"posterior": "deterministic"}, {"flow_layers", "beta", "beta_schedule", "kl", "kl_samples",
+                                          "importance_samples", "elbo_draws"}),
+        ({"likelihood": "gaussian"}, {"logit_shift", "kl_samples"}),
+        ({"likelihood": "cross_entropy"}, {"kl_samples", "importance_samples"}),
+    ],
+)  # fmt: skip
+def test_a_knob_that_does_nothing_does_not_stand_in_the_plan(params, knobs, idle):
+    params["vae"]["runs"] = {"a": {"data": "binarized_digits28", **knobs}}
+    settings = {}
+    for plan in expand(params):
+        if plan.run == "a":
+            settings |= plan.settings
+    assert {key for key, value in settings.items() if value is None} == idle
+
+
+def test_snapshots_after_the_last_epoch_are_not_planned(params):
+    params["vae"]["runs"] = {"a": {"data": "binarized_digits28", "epochs": 10, "snapshots": [1, 10, 20]}}
+    assert next(plan for plan in expand(params) if plan.stage == "train_vae").settings["snapshots"] == [1, 10]
+
+
+def test_layers_on_a_posterior_without_draws_are_refused(params):
+    params["vae"]["runs"]["x"] = {"data": "binarized_digits28", "posterior": "deterministic", "flow_layers": 4}
+    assert "vae.runs.x: flow_layers: 4, but with posterior deterministic nothing is drawn" in refusal(params)
+
+
+def test_one_weight_of_kl_changes_one_plan(params):
+    before = {plan.address: plan for plan in expand(params)}
+    params["vae"]["runs"]["beta_1_2"]["beta"] = 1.5
+    after = {plan.address: plan for plan in expand(params)}
+    assert {address for address, plan in after.items() if before[address] != plan} == {"train_vae@beta_1_2"}

@@ -89,7 +89,14 @@ def _score(root: Path, run: str, data: str, images: int, seeds: list[int], rando
     folder = _plan(root, plan)
     numbers = {str(seed): _numbers(random) for seed in seeds}
     metrics = {
-        "protocol": {"data": data, "split": "test", "images": images, "likelihood": "Bernoulli", "estimator": "drawn"},
+        "protocol": {
+            "data": data,
+            "split": "test",
+            "images": images,
+            "likelihood": "Bernoulli",
+            "elbo": "drawn",
+            "estimator": "drawn",
+        },
         "seeds": numbers,
         "mean": _over(list(numbers.values()), np.mean),
         "spread": _over(list(numbers.values()), _deviation),
@@ -98,6 +105,7 @@ def _score(root: Path, run: str, data: str, images: int, seeds: list[int], rando
     originals = _blobs(64, random)
     np.save(folder / "originals.npy", originals.astype(np.uint8))
     np.save(folder / "reconstructions.npy", (0.1 + 0.8 * originals).astype(np.float32))
+    np.save(folder / "interpolation.npy", (0.9 * _blobs(12, random)).astype(np.float32))
     np.save(folder / "samples.npy", (0.9 * _blobs(64, random)).astype(np.float32))
 
 
@@ -108,6 +116,8 @@ def _numbers(random: np.random.Generator) -> dict[str, Any]:
         "elbo": {"valid": shift - 101, "test": shift - 100.9},
         "reconstruction": 76.0,
         "kl": 25.0,
+        "active_units": {"variance": 20, "kl": 19},
+        "bits_per_dimension": {"elbo": 0.2, "log_likelihood": 0.19},
         "log_likelihood": {
             k: {"value": value, "standard_error": 0.4, "effective_sample_size": int(k) ** 0.5}
             for k, value in values.items()

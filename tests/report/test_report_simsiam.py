@@ -70,8 +70,8 @@ def test_claims_hold_where_everything_is_as_the_reports_say() -> None:
 def test_claims_fail_where_it_is_not() -> None:
     assert judged(default=[IDLE, HEALTHY])["C20"] == "confirmed in part (1 of 2 seeds)"
     assert judged(no_stop_gradient=[HEALTHY, IDLE])["C21"] == "not confirmed (0 of 2 seeds)"
-    # collapsed, but not worse than the default of the same seed by ten points
-    assert judged(no_predictor=[COLLAPSED | {"knn": 36.0}, COLLAPSED])["C22"] == "confirmed in part (1 of 2 seeds)"
+    # collapsed, but not worse than the default of the same seed by five points
+    assert judged(no_predictor=[COLLAPSED | {"knn": 41.0}, COLLAPSED])["C22"] == "confirmed in part (1 of 2 seeds)"
     assert judged(fixed_predictor=[COLLAPSED, HEALTHY])["C23"] == "not confirmed (0 of 2 seeds)"
     assert judged(later=(0.5, 0.9))["C24"] == "not confirmed (0 of 2 seeds)"
 

@@ -1,4 +1,4 @@
-"""The Bernoulli autoencoders: training curves, log-likelihood, reconstructions and samples."""
+"""The Bernoulli autoencoders: training curves, log-likelihood, planar layers on the posterior, pictures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,23 +7,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.report import figures, style
+from pipeline.report import autoencoders, figures, style
+from pipeline.report.autoencoders import NATS, about, lines, look
 from pipeline.report.chapter import Chapter, Content
 from pipeline.report.figures import Curve, Picture
 from pipeline.report.reported import Reported
 from pipeline.report.results import Results
 from pipeline.runtime.plan import Plan
 
-PAIRS = 32  # reconstructions shown
-COLUMNS = 16
-SCALE = 2
-NATS = "nats per image"
+NETWORKS = ("mlp", "conv")
 
 
 def write(results: Results, reported: Reported, out: Path) -> Content:
-    """Show every finished run of the family."""
-    trained, scored = results.steps("train_vae"), results.steps("likelihood")
-    settings = {step.run: {"data": _data(step), **step.settings} for step in trained}
+    """Show every finished run of these networks."""
+    trained, scored = (autoencoders.of(results, stage, NETWORKS) for stage in ("train_vae", "likelihood"))
+    settings = autoencoders.settings(trained)
     metrics = {step.run: results.metrics(step) for step in scored}
     values = {
         "settings": settings,
@@ -32,8 +30,10 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         "printed": _printed(results, reported, out),
         "positive": _positive(results, trained, out) if trained else None,
         "scores": {step.run: metrics[step.run] for step in scored},
+        "protocols": _protocols(metrics),
         "likelihood_picture": _likelihood(results, scored, metrics, out) if scored else None,
-        "pictures": [picture for step in scored for picture in _pictures(results, step, metrics[step.run], out)],
+        "layers": _layers(results, scored, metrics),
+        "pictures": [picture for step in scored for picture in autoencoders.pictures(results, step, out)],
     }
     headlines: dict[str, float] = {}
     for step in scored:
@@ -41,42 +41,47 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     return Content(values, headlines)
 
 
-def _data(step: Plan) -> str:
-    return Path(step.inputs["data"]).name
+def _layers(results: Results, steps: Sequence[Plan], metrics: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the runs with planar layers, those trained alike but for them, and the largest K of all of them."""
+    trainings = {plan.run: plan for plan in results.plans if plan.stage == "train_vae"}
+
+    def kin(run: str) -> str:
+        own, free = trainings[run].settings, {"flow_layers", "kl", "kl_samples", "seeds"}
+        return repr([trainings[run].inputs, *(value for key, value in own.items() if key not in free)])
+
+    layers = {step.run: trainings[step.run].settings.get("flow_layers", 0) for step in steps}
+    families = {kin(run) for run in layers if layers[run]}
+    runs = [run for run in layers if kin(run) in families and trainings[run].settings["kl"] != "monte_carlo"]
+    if not runs:
+        return None
+    shared = set.intersection(*(set(_counts(metrics[run])) for run in runs))
+    runs.sort(key=lambda run: (metrics[run]["protocol"]["data"], layers[run]))
+    return {"runs": {run: layers[run] for run in runs}, "most": max(shared, key=int)}
 
 
-def _about(steps: Sequence[Plan]) -> str:
-    """Say what a picture of several runs shows: data sets, seeds, and what the band means."""
-    sets = ", ".join(dict.fromkeys(map(_data, steps)))
-    seeds = sorted({seed for step in steps for seed in step.settings["seeds"]})
-    several = "; line and band: their mean and range" if len(seeds) > 1 else ""
-    return f"Data {sets}; seed{'s' * bool(several)} {', '.join(map(str, seeds))}{several}."
-
-
-def _lines(results: Results, steps: Sequence[Plan], column: str, sign: int) -> list[Curve]:
-    return [Curve(step.run, sign * results.curve(step, column), _look(results, step)) for step in steps]
-
-
-def _look(results: Results, step: Plan) -> dict[str, Any]:
-    """Return the line of a run: that of its place among the planned ones, the same in every chart."""
-    return style.line([plan.run for plan in results.plans if plan.stage == "train_vae"].index(step.run))
+def _protocols(metrics: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the runs by how their ELBO was estimated."""
+    found: dict[str, list[str]] = {}
+    for run, values in metrics.items():
+        found.setdefault(values["protocol"]["elbo"], []).append(run)
+    return found
 
 
 def _negative(results: Results, steps: Sequence[Plan], out: Path) -> Picture:
     path = "figures/vae/negative_elbo.png"
-    figures.curves(out / path, _lines(results, steps, "valid_elbo", -1), f"validation -ELBO ({NATS})")
-    caption = f"F01 (figure of report 000). -ELBO on the validation split after each epoch, in {NATS}. {_about(steps)}"
+    figures.curves(out / path, lines(results, steps, "valid_elbo", -1), f"validation -ELBO ({NATS})")
+    caption = f"F01 (figure of report 000). -ELBO on the validation split after each epoch, in {NATS}. {about(steps)}"
     return Picture(path, "F01", caption)
 
 
 def _positive(results: Results, steps: Sequence[Plan], out: Path) -> Picture:
     path = "figures/vae/elbo.png"
-    train = _lines(results, steps, "train_loss", -1)
+    train = lines(results, steps, "train_loss", -1)
     thin = [Curve(f"{c.label}, training", c.values.iloc[1:], {**c.look, "linewidth": 0.7}) for c in train]
-    figures.curves(out / path, [*_lines(results, steps, "valid_elbo", 1), *thin], f"ELBO ({NATS})")
+    figures.curves(out / path, [*lines(results, steps, "valid_elbo", 1), *thin], f"ELBO ({NATS})")
     caption = (
         f"F03 (figure 1 of report 002). ELBO, higher is better, in {NATS}: on the validation split after each epoch"
-        f" (thick), and on the training batches during it (thin, from the second epoch on). {_about(steps)}"
+        f" (thick), and on the training batches during it (thin, from the second epoch on). {about(steps)}"
     )
     return Picture(path, "F03", caption)
 
@@ -90,16 +95,16 @@ def _printed(results: Results, reported: Reported, out: Path) -> dict[str, Any] 
         return None
     same = found.facts["data"] == row.protocol["data"]
     theirs = pd.DataFrame({"001": row.value}, index=range(1, len(row.value) + 1))
-    lines = _lines(results, [step], "valid_elbo", -1)
+    curves = lines(results, [step], "valid_elbo", -1)
     if same:
         dots = {"color": style.REPORTED, "linestyle": "", "marker": "o", "markersize": 3}
-        lines.append(Curve("report 001", theirs, dots))
+        curves.append(Curve("report 001", theirs, dots))
     path = "figures/vae/printed_elbo.png"
-    figures.curves(out / path, lines, f"validation -ELBO ({NATS})")
+    figures.curves(out / path, curves, f"validation -ELBO ({NATS})")
     note = "" if same else f" Report 001 used {row.protocol['data']}: its curve is listed, not drawn."
     caption = (
         f"F02 (figures 1 and 2 of report 001). -ELBO on the validation split after each epoch, in {NATS},"
-        f" run {step.run}. {_about([step])}{note}"
+        f" run {step.run}. {about([step])}{note}"
     )
     printed, ours = dict(enumerate(row.value, 1)), dict(enumerate(found.value, 1))
     epochs = [(n, printed.get(n), ours.get(n)) for n in sorted({*printed, len(ours)})]
@@ -130,7 +135,7 @@ def _likelihood(results: Results, steps: Sequence[Plan], metrics: dict[str, dict
             values = [mean["log_likelihood"][k]["value"] for k in counts]
             errors = [mean["log_likelihood"][k]["standard_error"] for k in counts]
             axes.errorbar(
-                ks, values, errors, label=step.run, marker="o", markersize=3, capsize=2, **_look(results, step)
+                ks, values, errors, label=step.run, marker="o", markersize=3, capsize=2, **look(results, step)
             )
         axes.set_xscale("log")
         every = sorted({int(k) for step in steps for k in _counts(metrics[step.run])})
@@ -149,42 +154,4 @@ def _likelihood(results: Results, steps: Sequence[Plan], metrics: dict[str, dict
     return Picture(path, "log p(x) against K", caption)
 
 
-def _pictures(results: Results, step: Plan, metrics: dict[str, Any], out: Path) -> list[Picture]:
-    """Draw reconstructions and samples of one run."""
-    protocol, seed = metrics["protocol"], next(iter(metrics["seeds"]))
-    epoch = results.settings(step)["epochs"]
-    about = f"run {step.run}, data {protocol['data']}, epoch {epoch}, seed {seed}"
-    originals, decoded, samples = (
-        figures.grey(np.asarray(results.array(step, name)), levels=2)
-        for name in ("originals", "reconstructions", "samples")
-    )
-    folder = f"figures/vae/{step.run}"
-    pairs, columns = figures.whole_rows(min(PAIRS, len(originals)), COLUMNS)
-    rows = figures.interleave(originals[:pairs], decoded[:pairs], columns)
-    figures.sheet(out / folder / "reconstructions.png", rows, columns, SCALE, group=2)
-    drawn, columns = figures.whole_rows(len(samples), COLUMNS)
-    figures.sheet(out / folder / "samples.png", samples[:drawn], columns, SCALE)
-    return [
-        Picture(
-            f"{folder}/reconstructions.png",
-            f"reconstructions of {step.run}",
-            f"Reconstructions, {about}: in each pair of rows, images of the {protocol['split']} split above and the"
-            " Bernoulli means decoded from their posterior means below.",
-        ),
-        Picture(
-            f"{folder}/samples.png",
-            f"samples of {step.run}",
-            f"Samples, {about}: Bernoulli means decoded from {drawn} draws of the prior.",
-        ),
-    ]
-
-
-CHAPTER = Chapter(
-    "vae.md.j2",
-    {
-        "train_vae": ("history.csv",),
-        "likelihood": ("metrics.json", "originals.npy", "reconstructions.npy", "samples.npy"),
-    },
-    ("A",),
-    write,
-)
+CHAPTER = Chapter("vae.md.j2", autoencoders.READS, ("A",), write)

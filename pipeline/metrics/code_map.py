@@ -1,0 +1,52 @@
+"""Maps of codes in the plane by t-SNE, and how well codes and map keep the classes apart."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from sklearn.manifold import TSNE
+from sklearn.metrics import adjusted_rand_score, silhouette_score
+from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
+
+NEIGHBOURS = 10
+PERPLEXITY = 30.0
+
+
+def tsne(codes: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+    """Return points in the plane, `(n, 2)`, whose neighbourhoods are those of `codes`, `(n, d)`.
+
+    One thread: the order of a sum over threads would change the last bits, and t-SNE amplifies them.
+
+    Args:
+        codes: more than `PERPLEXITY` of them.
+        seed: of the randomised principal components that the points start from.
+
+    Reference: van der Maaten & Hinton, Visualizing Data using t-SNE, JMLR 9, 2008.
+    """
+    with threadpool_limits(1):
+        points = TSNE(perplexity=PERPLEXITY, init="pca", random_state=seed).fit_transform(codes)
+    return np.asarray(points, np.float32)
+
+
+def separation(points: NDArray[np.float32], labels: NDArray[np.int64], seed: int) -> dict[str, float]:
+    """Return how far the classes of labelled points lie apart.
+
+    Args:
+        points: `(n, d)`.
+        labels: `(n,)`.
+        seed: of the clustering.
+
+    Returns:
+        `knn_accuracy`, each point classified by its nearest others; `silhouette`, the mean over points with labels as
+        clusters; `adjusted_rand_index` of the labels and k-means with as many clusters as classes.
+    """
+    classes = len(np.unique(labels))
+    with threadpool_limits(1):
+        found = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(points).kneighbors(return_distance=False)
+        votes = (labels[found][..., None] == np.arange(labels.max() + 1)).sum(1)
+        clusters = KMeans(classes, n_init=10, random_state=seed).fit_predict(points)
+        return {
+            "knn_accuracy": float((votes.argmax(1) == labels).mean()),
+            "silhouette": float(silhouette_score(points, labels)),
+            "adjusted_rand_index": float(adjusted_rand_score(labels, clusters)),
+        }
