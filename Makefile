@@ -12,6 +12,8 @@ help: ## this list
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
 	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@# experiments of DVC are commits and need an author, also where git has none
+	@git config user.email >/dev/null || { git config user.name "$${USER:-pipeline}" && git config user.email pipeline@localhost; }
 	touch $@
 
 repro: .venv/installed ## run everything that params.yaml asks for and is not done yet, then write reports/report.md

@@ -32,8 +32,9 @@ class Checkout:
         with self.params() as params:
             params["data"] = {"binarized_digits28": {"source": "binarized_digits28"}}
             for family in params:
-                if family != "data":
+                if "runs" in params[family]:
                     params[family]["runs"] = {}
+            params["dirac"].update(steps=1000, frames=2)
             params["vae"].update(VAE, runs=RUNS)
         self.git("init", "-q")
         self.commit("first")

@@ -8,7 +8,8 @@ from checkout import Checkout, ran
 def checkout(tmp_path_factory):
     copy = Checkout(tmp_path_factory.mktemp("graph"))
     assert copy.repro() == {
-        "plan", "data@binarized_digits28", "train_vae@a", "train_vae@b", "likelihood@a", "likelihood@b", "report"
+        "plan", "data@binarized_digits28", "train_vae@a", "train_vae@b", "likelihood@a", "likelihood@b",
+        "dirac", "animate", "report",
     }  # fmt: skip
     assert (copy.folder / "reports/report.md").stat().st_size > 1000
     copy.commit("ran")

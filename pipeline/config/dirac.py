@@ -21,7 +21,7 @@ class Game(Model):
 class Knobs(Model):
     """What all games share."""
 
-    steps: PositiveInt = Field(description="of each player")
+    steps: int = Field(ge=1000, description="of each player; verdicts look at windows of 500")
     learning_rate: PositiveFloat = Field(description="of both players")
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(description="of the running average")
     starts: PositiveInt = Field(description="starting points of every game")
