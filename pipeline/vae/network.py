@@ -34,7 +34,7 @@ class _Elu(torch.autograd.Function):
 
 
 class Elu(nn.Module):
-    """Exponential linear unit, as `torch.nn.ELU` to 1e-7 but with exp where that has expm1, ten times slower on a CPU.
+    """Exponential linear unit, as `torch.nn.ELU` to 1e-7 but with exp where that has expm1, which can be slow on a CPU.
 
     Reference: Clevert, Unterthiner & Hochreiter, Fast and Accurate Deep Network Learning by ELUs, ICLR 2016.
     """

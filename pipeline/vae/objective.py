@@ -16,7 +16,7 @@ class _BernoulliLogLikelihood(torch.autograd.Function):
     """Sum of x * logits - softplus(logits), with the gradient x - sigmoid(logits) written out.
 
     softplus(a) = max(a, 0) + log(1 + exp(-|a|)). The factors 1 + exp(-|a|) lie in (1, 2], so up to 64 of them are
-    multiplied before one logarithm is taken; on a CPU, log1p per pixel costs ten times as much as all the rest.
+    multiplied before one logarithm is taken; on a CPU, log1p per pixel can cost more than all the rest.
     """
 
     @staticmethod
