@@ -22,7 +22,6 @@ SCALE = 2  # pixels of a picture per pixel of an image
 ROW = 16  # images of a row
 STRIPS = 4  # interpolations shown
 SATURATED = 0.65  # nats of the JSD estimate, whose largest value is log 2 = 0.693
-SCORES = ("frechet_distance", "inception_score", "kid", "precision", "recall")
 
 
 @dataclass(frozen=True)
