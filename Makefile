@@ -16,10 +16,10 @@ help: ## this list
 	@git config user.email >/dev/null || { git config user.name "$${USER:-pipeline}" && git config user.email pipeline@localhost; }
 	touch $@
 
-repro: .venv/installed ## run everything that params.yaml asks for and is not done yet, then write reports/report.md
-	@python -m stages.plan
-	@dvc repro
+repro: .venv/installed ## run everything that params.yaml asks for and is not done yet, then write reports/ (JOBS=1: one stage at a time)
+	@python -m pipeline.repro $(if $(JOBS),--jobs $(JOBS))
 	@python -m pipeline.tracking sync || true
+	@python -m pipeline.tracking provenance
 
 test: .venv/installed ## run the tests
 	@python -m pytest

@@ -1,0 +1,1 @@
+"""Everything that changed, several stages at once: a ready queue over DVC's own graph and command line."""

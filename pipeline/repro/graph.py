@@ -1,0 +1,65 @@
+"""What is to be done, asked of DVC: which stages changed, what follows from them, and what waits for what."""
+
+from collections.abc import Collection, Mapping
+
+import networkx as nx
+from dvc.repo import Repo
+
+from pipeline.runtime.errors import UserError
+
+PLAN = "plan"
+
+
+def ask() -> tuple["nx.DiGraph[str]", set[str]]:
+    """Return DVC's graph, with an edge from each stage to those that read its outputs, and the stages that changed."""
+    with Repo() as repo:
+        graph = nx.relabel_nodes(repo.index.graph.reverse(), lambda stage: stage.addressing)
+        return graph, set(repo.status())
+
+
+def select(graph: "nx.DiGraph[str]", targets: Collection[str]) -> "nx.DiGraph[str]":
+    """Return the part of the graph that `targets` need; all of it where there are none.
+
+    Args:
+        graph: from each stage to those that read its outputs.
+        targets: stages, `train_vae@bernoulli`, or all runs of a stage, `train_vae`.
+
+    Raises:
+        UserError: if a target is neither.
+    """
+    if not targets:
+        return graph
+    wanted: set[str] = set()
+    for target in targets:
+        named = {stage for stage in graph if target in (stage, stage.partition("@")[0])}
+        if not named:
+            raise UserError(f"{target}: no such stage; `dvc stage list --name-only` lists them.")
+        wanted |= named.union(*(nx.ancestors(graph, stage) for stage in named))
+    return graph.subgraph(wanted)
+
+
+def work(graph: "nx.DiGraph[str]", changed: Collection[str]) -> "nx.DiGraph[str]":
+    """Return the part of the graph that may have to run: what changed, and all that follows from it.
+
+    `plan` is the exception. Its files are written before DVC is asked, so that a stage whose plan file did change is
+    among `changed` itself.
+    """
+    todo = set(changed) & set(graph)
+    for stage in todo - {PLAN}:
+        todo |= nx.descendants(graph, stage)
+    return graph.subgraph(todo)
+
+
+def urgency(graph: "nx.DiGraph[str]", seconds: Mapping[str, float]) -> dict[str, tuple[float, int]]:
+    """Return how long the longest chain of work from each stage to the end takes, then how many stages wait for it.
+
+    Args:
+        graph: what is to be done.
+        seconds: what each stage took when it last ran; one that never did counts as their mean.
+    """
+    known = [seconds[stage] for stage in graph if stage in seconds]
+    mean = sum(known) / len(known) if known else 1.0
+    chain: dict[str, float] = {}
+    for stage in reversed(list(nx.topological_sort(graph))):
+        chain[stage] = seconds.get(stage, mean) + max((chain[later] for later in graph[stage]), default=0.0)
+    return {stage: (length, len(nx.descendants(graph, stage))) for stage, length in chain.items()}

@@ -1,0 +1,55 @@
+"""A process that runs stages through DVC's command line, one after the other, for as long as its master lives.
+
+It saves DVC's start for every stage but the first. Orders come as lines of JSON on stdin, `[log, *arguments of dvc]`;
+DVC's exit status goes back as a line on stdout. The end of stdin, also by the master's death, ends the stage at work.
+"""
+
+import json
+import os
+import queue
+import signal
+import threading
+import time
+from typing import TextIO
+
+PATIENCE = 20  # seconds that a stage has to end itself
+
+
+def main() -> None:
+    """Carry out orders until stdin ends."""
+    orders, answers = os.fdopen(_apart(0), "r"), os.fdopen(_apart(1), "w")
+    # A function, since SIG_IGN would pass to the stages. DVC itself goes on, lest it leave dvc.lock half-written.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    from dvc.cli import main as dvc
+
+    waiting: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()
+    while order := waiting.get():
+        log = os.open(order[0], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.close(log)
+        print(dvc(order[1:]), file=answers, flush=True)
+
+
+def _apart(stream: int) -> int:
+    """Return a copy of a standard stream that stages do not inherit, and put the null device in its place."""
+    copy = os.dup(stream)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, stream)
+    os.close(nothing)
+    return copy
+
+
+def _listen(orders: TextIO, waiting: "queue.SimpleQueue[list[str]]") -> None:
+    for line in orders:
+        waiting.put(json.loads(line))
+    waiting.put([])
+    for _ in range(PATIENCE):  # again and again: DVC may be about to start a stage
+        os.killpg(0, signal.SIGINT)
+        time.sleep(1)
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""Hundreds of malformed params.yaml, made from the schema: each is refused with a sentence that names the key."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from annotated_types import Ge, Gt, Le, Lt
+from checkout import Checkout
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from pipeline.config import dirac
+from pipeline.config.params import FAMILIES, expand, read
+from pipeline.runtime.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+PARAMS = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+RUNS = [family for family in FAMILIES if "runs" in PARAMS[family]]
+MODELS = {family: FAMILIES[family].knobs for family in RUNS} | {"dirac": dirac.Knobs}
+for family in set(RUNS) - {name for other in RUNS for name in FAMILIES[other].names}:  # named by runs
+    PARAMS[family]["runs"] = dict(list(PARAMS[family]["runs"].items())[:2])
+KNOBS = [(family, knob) for family, model in MODELS.items() for knob in model.model_fields]
+TRICKS = [
+    "../x", "..", ".", "", "/etc/passwd", "a/b", "a\\b", "a;id", "$(id)", "`id`", "a b", "a\nb", "a\x00b", "A", "ä",
+    "а", "１", "🙂", "-rf", "_a", "a@b", "a.b", "${vae}", "%s", "a" * 65, "~", "*", "con:", "a'b", 'a"b', 7, 1.5,
+    True, None,
+]  # fmt: skip
+TEXTS = ["", "x", "1", "ten", "1e-3", "None", "../x", "ä", "🙂", "$(id)", "[1]", "{}", "nan"]
+OTHERS: dict[type, list[Any]] = {
+    bool: [0, 1, 2.5, None, [], {}, [True], *TEXTS],
+    int: [2.5, True, False, None, [], {}, [1], *TEXTS],
+    float: [True, None, [], {}, [1.0], float("nan"), float("inf"), -float("inf"), *TEXTS],
+    str: [0, 1.5, True, None, [], {}, ["x"], {"x": 1}],
+    list: [2.5, True, {}, *TEXTS],
+}
+"""What is no value of a knob whose value is of the type."""
+
+
+def put(params: dict, place: str, family: str, knob: Any, value: Any) -> str:
+    """Write a value where the family or its first run has it, and return the key's path."""
+    if place == "base":
+        params[family][knob] = value
+        return f"{family}.{knob}"
+    run = next(iter(params[family]["runs"]))
+    params[family]["runs"][run] = {**params[family]["runs"][run], knob: value}
+    return f"{family}.runs.{run}.{knob}"
+
+
+def places(family: str) -> st.SearchStrategy[str]:
+    return st.sampled_from(["base", "run"] if family in RUNS else ["base"])
+
+
+def bounds(family: str, knob: str) -> list[float]:
+    """Return numbers outside the knob's range."""
+    outside = []
+    for rule in MODELS[family].model_fields[knob].metadata:
+        match rule:
+            case Ge(ge):
+                outside += [ge - 1, ge - 10**6]
+            case Gt(gt):
+                outside += [gt, gt - 1]
+            case Le(le):
+                outside += [le + 1]
+            case Lt(lt):
+                outside += [lt, lt + 1]
+    return outside
+
+
+@st.composite
+def wrong_type(draw: st.DrawFn) -> tuple[dict, str]:
+    params = copy.deepcopy(PARAMS)
+    family, knob = draw(st.sampled_from([pair for pair in KNOBS if type(PARAMS[pair[0]][pair[1]]) in OTHERS]))
+    value = draw(st.sampled_from(OTHERS[type(PARAMS[family][knob])]))
+    return params, put(params, draw(places(family)), family, knob, value)
+
+
+@st.composite
+def out_of_range(draw: st.DrawFn) -> tuple[dict, str]:
+    params = copy.deepcopy(PARAMS)
+    family, knob = draw(st.sampled_from([pair for pair in KNOBS if bounds(*pair)]))
+    value = type(PARAMS[family][knob])(draw(st.sampled_from(bounds(family, knob))))
+    return params, put(params, draw(places(family)), family, knob, value)
+
+
+@st.composite
+def unknown_key(draw: st.DrawFn) -> tuple[dict, str]:
+    params = copy.deepcopy(PARAMS)
+    family, knob = draw(st.sampled_from(KNOBS))
+    key = draw(st.sampled_from([f"{knob}s_", f"_{knob}", knob.upper(), knob[:-1] + "?", "../x", "ä", 3, None, True]))
+    put(params, draw(places(family)), family, key, draw(st.sampled_from([1, None, "x"])))
+    return params, str(key)
+
+
+@st.composite
+def missing(draw: st.DrawFn) -> tuple[dict, str]:
+    params = copy.deepcopy(PARAMS)
+    family, knob = draw(st.sampled_from([*KNOBS, *((family, "runs") for family in RUNS)]))
+    if draw(st.booleans()):
+        del params[family][knob]
+        return params, f"{family}.{knob}"
+    section = draw(st.sampled_from(list(params)))
+    if draw(st.booleans()):
+        del params[section]
+    else:
+        params[section] = draw(st.sampled_from([None, 3, "x", [], [1]]))
+    return params, section
+
+
+@st.composite
+def trick_name(draw: st.DrawFn) -> tuple[dict, str]:
+    params, name = copy.deepcopy(PARAMS), draw(st.sampled_from(TRICKS))
+    section = draw(st.sampled_from(["data", *MODELS]))
+    entries = params["data"] if section == "data" else params[section]["games" if section == "dirac" else "runs"]
+    entries[name] = next(iter(entries.values()), {})
+    return params, repr(name).strip("'\"")
+
+
+@st.composite
+def like(draw: st.DrawFn) -> tuple[dict, str]:
+    params = copy.deepcopy(PARAMS)
+    family = draw(st.sampled_from([name for name in RUNS if len(PARAMS[name]["runs"]) > 1]))
+    runs = params[family]["runs"]
+    a, b = (name for name in list(runs)[:2])
+    target = draw(st.sampled_from([a, b, "nobody", "../x", "ä", 3, None, [], {}, [a]]))
+    runs[a] = {**runs[a], "like": target}
+    if target == b:
+        runs[b] = {**runs[b], "like": draw(st.sampled_from([a, b]))}
+    return params, f"{family}.runs.{a}.like"
+
+
+@st.composite
+def reference(draw: st.DrawFn) -> tuple[dict, str]:
+    """A run that names a data set or feature network which is not there."""
+    params = copy.deepcopy(PARAMS)
+    family = draw(st.sampled_from([name for name in RUNS if FAMILIES[name].names]))
+    key = draw(st.sampled_from(FAMILIES[family].names))
+    return params, put(params, "run", family, key, draw(st.sampled_from([*TRICKS, [], {}, ["x"]])))
+
+
+MALFORMED = {
+    "wrong type": wrong_type, "out of range": out_of_range, "unknown key": unknown_key, "missing": missing,
+    "name": trick_name, "like": like, "reference": reference,
+}  # fmt: skip
+
+
+def test_what_the_malformed_ones_are_made_from_is_accepted():
+    assert expand(PARAMS)
+
+
+@pytest.mark.parametrize("kind", MALFORMED)
+def test_each_is_refused_with_a_sentence_that_names_the_key(kind):
+    seen = []
+
+    @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
+    @given(MALFORMED[kind]())
+    def check(case: tuple[dict, str]) -> None:
+        params, key = case
+        event(key)
+        with pytest.raises(UserError) as refused:
+            expand(params)
+        message = str(refused.value)
+        assert message.startswith("params.yaml cannot be run:\n") and key in message, (key, message)
+        seen.append(key)
+
+    check()
+    assert len(seen) >= 25
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("vae: {epochs: 1", "line 1"),
+        ("vae:\n\tepochs: 1", "line 2"),
+        ("vae: 1\nvae: 2", "line 2"),
+        ("- 1\n- 2", "not a mapping"),
+        ("", "not a mapping"),
+        ("just text", "not a mapping"),
+        ("a: &a [*a]", "a: unknown key"),
+        ("vae: !!python/object/apply:os.system [id]", "not YAML"),
+        ("a: b: c", "line 1"),
+        ("\x07", "not YAML"),
+        ("? [1, 2]\n: 3", "unknown key"),
+        ("{{}: 1}", "not"),
+        ("vae: *nothing", "line 1"),
+    ],
+)
+def test_what_is_no_mapping_is_said_with_its_place(tmp_path, text, word):
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(UserError) as refused:
+        expand(read(tmp_path / "params.yaml"))
+    assert word in str(refused.value)
+
+
+def test_through_dvc_alone_nothing_is_trained(tmp_path):
+    checkout = Checkout(tmp_path)
+    with checkout.params() as params:
+        params["vae"]["runs"]["a"]["epochs"] = "many"
+    done = checkout.run("dvc", "repro", check=False)
+    assert done.returncode != 0
+    assert "vae.runs.a.epochs: 'many' is not a whole number" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not any((tmp_path / folder).exists() for folder in ("data", "models", "scores", "reports/report.md"))

@@ -1,0 +1,45 @@
+import yaml
+
+from pipeline.repro.mend import mend
+
+STAGES = {
+    f"train@{run}": {
+        "cmd": f"python train.py {run}",
+        "deps": [{"path": "data", "hash": "md5", "md5": "0" * 32, "size": 7}],
+        "outs": [{"path": f"models/{run}", "hash": "md5", "md5": "1" * 32 + ".dir", "size": 9, "nfiles": 2}],
+    }
+    for run in "abc"
+}
+TEXT = yaml.safe_dump({"schema": "2.0", "stages": STAGES}, sort_keys=False)
+
+
+def test_a_record_cut_anywhere_is_readable_again_and_keeps_what_is_whole(tmp_path):
+    file = tmp_path / "dvc.lock"
+    for end in [*range(0, len(TEXT), 9), len(TEXT)]:
+        file.write_text(TEXT[:end])
+        mend(tmp_path)
+        if not file.exists():
+            assert end <= TEXT.index("  train@b:") + 3
+            continue
+        kept = yaml.safe_load(file.read_text()).get("stages", {})
+        whole = [run for run in "abc" if end >= len(TEXT) or TEXT[:end].count("\n  train@") > "abc".index(run) + 1]
+        assert all(kept[f"train@{run}"] == STAGES[f"train@{run}"] for run in whole)
+
+
+def test_what_is_whole_or_broken_otherwise_is_left_alone(tmp_path):
+    assert mend(tmp_path) == []
+    (tmp_path / ".dvc/tmp").mkdir(parents=True)
+    (tmp_path / ".dvc/tmp/rwlock").write_text('{"read": {}}')
+    conflict = TEXT.replace("    deps:", "<<<<<<< ours\n    deps:", 1)
+    for text in (TEXT, conflict):
+        (tmp_path / "dvc.lock").write_text(text)
+        assert mend(tmp_path) == []
+        assert (tmp_path / "dvc.lock").read_text() == text
+
+
+def test_half_a_list_of_readers_is_removed(tmp_path):
+    (tmp_path / ".dvc/tmp").mkdir(parents=True)
+    for text in ("", '{"read": {"a": [{"pid"'):
+        (tmp_path / ".dvc/tmp/rwlock").write_text(text)
+        assert len(mend(tmp_path)) == 1
+        assert not (tmp_path / ".dvc/tmp/rwlock").exists()

@@ -1,0 +1,75 @@
+"""The runner on a project of stages that sleep, with DVC itself."""
+
+import os
+import signal
+import time
+
+
+def test_stages_overlap_and_the_record_is_that_of_a_serial_run(project, serial):
+    done = project.do(*project.runner("--jobs", "2"))
+    assert project.lock() == serial
+    times = project.times()
+    starts = [when for (_, what), when in times.items() if what == "start"]
+    at_work = [sum(times[name, "start"] <= at < times[name, "end"] for name, _ in times) // 2 for at in starts]
+    assert max(at_work) == 2
+    assert "5/5  report: done" in done.stdout
+    assert "Running stage" not in done.stdout  # the plain `dvc repro` at the end found nothing to do
+    assert "Running stage 'make@b'" in (project.folder / ".scratch/logs/make@b.log").read_text()
+    assert project.quiet(1)
+
+
+def test_a_failure_stops_new_starts_and_shows_the_end_of_its_log(project):
+    (project.folder / "fail").write_text("make@-b")
+    done = project.do(*project.runner("--jobs", "2"), check=False)
+    assert done.returncode == 1
+    assert "error: make@b: DVC ended with status 255" in done.stderr
+    assert "this step was told to fail" in done.stderr and "Traceback" not in done.stderr
+    assert "report: started" not in done.stdout
+    (project.folder / "fail").unlink()
+    assert "5/5" not in project.do(*project.runner("--jobs", "2")).stdout  # what is done is not done again
+    assert project.quiet(1)
+
+
+def test_targets_only(project):
+    project.do(*project.runner("--jobs", "2", "score@a", "make@a"))
+    assert set(project.lock()["stages"]) == {"make@a", "score@a"}
+
+
+def test_each_place_on_a_gpu_is_given_to_one_stage_at_a_time(project):
+    step = project.folder / "step.py"
+    step.write_text(step.read_text().replace("{start}", "{__import__('os').environ['CUDA_VISIBLE_DEVICES']}"))
+    project.do(*project.runner("--gpus", "3,5", "make"))
+    used = [line.split()[2] for line in (project.folder / "times").read_text().splitlines() if " start " in line]
+    assert set(used) == {"3", "5"}
+
+
+def test_killed_in_every_way_it_leaves_no_process_and_goes_on_to_the_same_record(project, serial):
+    project.yaml(seconds=60)
+    for kind in ("interrupt", "terminate", "runner", "worker", "stage", "all"):
+        (project.folder / "times").unlink(missing_ok=True)
+        running = project.start("--jobs", "2")
+        project.wait_for("make@-a start")
+        project.wait_for("make@-b start")
+        found = project.processes()
+        workers = [process for process, command in found.items() if "pipeline.repro.worker" in command]
+        steps = [process for process, command in found.items() if command.startswith("python step.py")]
+        assert (len(workers), len(steps)) == (2, 2)
+        match kind:
+            case "interrupt" | "terminate":
+                running.send_signal(signal.SIGINT if kind == "interrupt" else signal.SIGTERM)
+            case "runner":
+                running.kill()
+            case "worker" | "stage":
+                os.kill((workers if kind == "worker" else steps)[0], signal.SIGKILL)
+                time.sleep(0.2)
+                running.send_signal(signal.SIGINT)  # the other stage would take a minute
+            case "all":
+                for process in found:
+                    os.kill(process, signal.SIGKILL)
+        output, _ = running.communicate(timeout=60)
+        assert project.quiet(30), (kind, project.processes())
+        if kind in ("interrupt", "terminate"):
+            assert running.returncode == 130 and "interrupted" in output and "Traceback" not in output
+    project.yaml(seconds=0.8)
+    project.do(*project.runner("--jobs", "2"))
+    assert project.lock() == serial
