@@ -1,5 +1,6 @@
 """What every part of params.yaml is made of: a strict model, names, and errors in the reader's words."""
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, get_args, get_origin
@@ -105,6 +106,13 @@ def _allowed(model: type[BaseModel], error: ErrorDetails) -> str:
     return (field.description if field and field.description else "a value is needed") + " is needed" * bool(
         field and field.description
     )
+
+
+def misnamed(name: object, place: str) -> list[str]:
+    """Return an error unless `name`, the last part of `place`, can name a run."""
+    if isinstance(name, str) and re.fullmatch(NAME, name):
+        return []
+    return [f"{place}: {name!r} is not a run name; lower-case letters, digits and _ are allowed"]
 
 
 def mapping(value: object, place: str) -> tuple[Mapping[Any, Any], list[str]]:

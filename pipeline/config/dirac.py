@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from pipeline.config.base import Model, NonNegativeInt, PositiveFloat, PositiveInt, explain, join, mapping
+from pipeline.config.base import Model, NonNegativeInt, PositiveFloat, PositiveInt, explain, join, mapping, misnamed
 from pipeline.runtime.plan import Plan
 
 
@@ -47,6 +47,7 @@ class Games:
             errors = [f"{self.name}.games: missing or empty; a mapping of names to games is needed"]
         for name, entry in named.items():
             place = join(f"{self.name}.games", name)
+            errors += misnamed(name, place)
             try:
                 games[str(name)] = Game.model_validate(entry)
             except ValidationError as error:

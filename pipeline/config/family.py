@@ -1,13 +1,12 @@
 """One family of runs: base knobs at its top level, and a mapping `runs` whose entries override them."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.config.base import NAME, Model, explain, join, mapping, nearest, unknown
+from pipeline.config.base import Model, explain, join, mapping, misnamed, nearest, unknown
 from pipeline.runtime.plan import Plan
 
 
@@ -66,8 +65,8 @@ class Family:
         self, name: object, entry: object, base: dict[Any, Any], entries: Mapping[str, Sequence[str]]
     ) -> tuple[list[Plan], list[str]]:
         place = join(f"{self.name}.runs", name)
-        if not isinstance(name, str) or not re.fullmatch(NAME, name):
-            return [], [f"{place}: {name!r} is not a run name; lower-case letters, digits and _ are allowed"]
+        if errors := misnamed(name, place):
+            return [], errors
         run, errors = mapping(entry, place)
         if errors:
             return [], errors

@@ -8,7 +8,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from pipeline.config import data, dirac, features, flow, gan, simsiam, vae
+from pipeline.config import data, dirac, features, flow, gan, samples, simsiam, vae
 from pipeline.config.base import mapping, unknown
 from pipeline.runtime import plan
 from pipeline.runtime.errors import UserError
@@ -17,7 +17,7 @@ from pipeline.runtime.plan import Plan
 FAMILIES = {
     family.name: family
     for family in (
-        features.FAMILY, vae.FAMILY, flow.FAMILY, flow.LAYERS, simsiam.FAMILY, dirac.GAMES, gan.FAMILY
+        features.FAMILY, vae.FAMILY, samples.FAMILY, flow.FAMILY, flow.LAYERS, simsiam.FAMILY, dirac.GAMES, gan.FAMILY
     )
 }  # fmt: skip
 

@@ -5,7 +5,6 @@ $$\mathrm{ELBO}(x) = E_{q(z|x)}[\log p(x|z)] - \mathrm{KL}(q(z|x) \,\|\, p(z)) \
 All values are in nats. Reference: Kingma & Welling, Auto-Encoding Variational Bayes, ICLR 2014.
 """
 
-import math
 from typing import Any
 
 import torch
@@ -74,11 +73,6 @@ def saturating_cross_entropy(x: Tensor, logits: Tensor) -> Tensor:
     """
     value: Tensor = _SaturatingCrossEntropy.apply(x, logits)
     return value
-
-
-def normal_log_density(z: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
-    """Return log N(z; mean, diag exp(logvar)) summed over the last axis; the arguments broadcast."""
-    return -0.5 * (math.log(2 * math.pi) + logvar + (z - mean) ** 2 * torch.exp(-logvar)).sum(-1)
 
 
 def sample_posterior(mean: Tensor, logvar: Tensor, noise: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
 """Training of autoencoders: minimise reconstruction + beta KL with Adam, one network per seed."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,6 @@ from pipeline.vae import network as networks
 from pipeline.vae.evaluate import summary, terms
 from pipeline.vae.objective import beta_at, kl_analytic, kl_monte_carlo
 from pipeline.vae.observation import Observation
-
-Log = Callable[[int, int, Mapping[str, float]], None]
 
 
 def fit(
@@ -45,7 +42,7 @@ def fit(
     seeds: list[int],
     device: torch.device,
     scratch: Path,
-    log: Log,
+    log: history.Log,
 ) -> None:
     """Train one autoencoder per seed; write weights and learning curves.
 

@@ -25,6 +25,7 @@ def refusal(params) -> str:
 
 def test_every_run_has_its_steps_with_inherited_and_overridden_knobs(params):
     params["vae"]["epochs"] = 77
+    params["samples"]["runs"] = {}
     params["vae"]["runs"] = {
         "a": {"data": "binarized_digits28"},
         "b": {"data": "binarized_digits28", "epochs": 5, "kl": "monte_carlo"},
@@ -87,6 +88,7 @@ def test_run_names_that_could_escape_or_confuse_are_refused(params, name):
 
 
 def test_a_run_needs_a_data_set_that_exists(params):
+    params["samples"]["runs"] = {}
     params["vae"]["runs"] = {"a": {"data": "binarized_digits82"}, "b": {}, "c": None, "d": {"data": ["x"]}}
     text = refusal(params)
     assert "vae.runs.a.data: 'binarized_digits82' is not one of the entries under data" in text
@@ -159,6 +161,7 @@ def test_the_stage_refuses_in_words_writes_nothing_and_is_quick_to_import(tmp_pa
 
 
 def test_a_run_like_another_inherits_its_knobs_but_not_its_data(params):
+    params["samples"]["runs"] = {}
     params["vae"]["runs"] = {
         "a": {"data": "binarized_digits28", "latent": 7, "beta": 0.5},
         "b": {"data": "binarized_digits28", "like": "a", "beta": 0.8},
@@ -204,6 +207,7 @@ def test_an_inherited_mistake_is_reported_where_it_stands(params):
     ],
 )  # fmt: skip
 def test_a_knob_that_does_nothing_does_not_stand_in_the_plan(params, knobs, idle):
+    params["samples"]["runs"] = {}
     params["vae"]["runs"] = {"a": {"data": "binarized_digits28", **knobs}}
     settings = {}
     for plan in expand(params):
@@ -213,6 +217,7 @@ def test_a_knob_that_does_nothing_does_not_stand_in_the_plan(params, knobs, idle
 
 
 def test_snapshots_after_the_last_epoch_are_not_planned(params):
+    params["samples"]["runs"] = {}
     params["vae"]["runs"] = {"a": {"data": "binarized_digits28", "epochs": 10, "snapshots": [1, 10, 20]}}
     assert next(plan for plan in expand(params) if plan.stage == "train_vae").settings["snapshots"] == [1, 10]
 

@@ -9,7 +9,6 @@ from pipeline.vae.objective import (
     bernoulli_log_likelihood,
     kl_analytic,
     kl_monte_carlo,
-    normal_log_density,
     sample_posterior,
 )
 
@@ -63,11 +62,10 @@ def test_elu_is_torchs():
     torch.testing.assert_close(Elu()(x), F.elu(x), rtol=1e-6, atol=1e-7)
 
 
-def test_normal_log_density_and_analytic_kl_are_those_of_torch_distributions():
+def test_analytic_kl_is_that_of_torch_distributions():
     random = torch.Generator().manual_seed(4)
-    z, mean, logvar = torch.randn(3, 6, 9, dtype=torch.float64, generator=random)
+    mean, logvar = torch.randn(2, 6, 9, dtype=torch.float64, generator=random)
     posterior = D.Normal(mean, torch.exp(logvar / 2))
-    torch.testing.assert_close(normal_log_density(z, mean, logvar), posterior.log_prob(z).sum(-1))
     prior = D.Normal(torch.zeros_like(mean), torch.ones_like(mean))
     torch.testing.assert_close(kl_analytic(mean, logvar), D.kl_divergence(posterior, prior).sum(-1))
     assert kl_analytic(torch.zeros(2, 3), torch.zeros(2, 3)).tolist() == [0.0, 0.0]
@@ -78,8 +76,7 @@ def test_monte_carlo_kl_is_the_mean_log_ratio_of_its_samples():
     mean, logvar = torch.randn(2, 4, 3, dtype=torch.float64, generator=random)
     noise = torch.randn(20, 4, 3, dtype=torch.float64, generator=random)
     z = sample_posterior(mean, logvar, noise)
-    zero = torch.zeros_like(mean)
-    by_densities = (normal_log_density(z, mean, logvar) - normal_log_density(z, zero, zero)).mean(0)
+    by_densities = (D.Normal(mean, torch.exp(logvar / 2)).log_prob(z) - D.Normal(0, 1).log_prob(z)).sum(-1).mean(0)
     torch.testing.assert_close(kl_monte_carlo(mean, logvar, noise), by_densities)
 
 

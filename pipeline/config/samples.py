@@ -1,0 +1,24 @@
+"""Schema and step of judging the pictures that autoencoders make."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.config.base import Model
+from pipeline.config.family import Family
+from pipeline.runtime.plan import Plan
+
+
+class SampleKnobs(Model):
+    """Knobs of one judgement."""
+
+    count: Annotated[int, Field(ge=2)] = Field(description="pictures that are drawn and judged")
+
+
+def steps(run: str, data: str, vae: str, features: str, knobs: SampleKnobs) -> list[Plan]:
+    """Return the one step of a judgement."""
+    inputs = {"data": f"data/{data}", "model": f"models/vae/{vae}", "features": f"models/features/{features}"}
+    return [Plan("score_samples", run, inputs, f"scores/samples/{run}", knobs.model_dump())]
+
+
+FAMILY = Family("samples", SampleKnobs, steps, names=("data", "vae", "features"))
