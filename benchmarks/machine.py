@@ -3,20 +3,17 @@
 import platform
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
+
+from pipeline.tracking.provenance import processor
 
 
 def describe() -> str:
     """Return processor, thread count and versions in one line."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        name = next((line.split(": ")[1] for line in cpuinfo.read_text().splitlines() if "model name" in line), name)
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     threads = f"{torch.get_num_threads()} thread(s)"
-    return f"{name}{gpu}, {threads}, torch {torch.__version__}, Python {platform.python_version()}"
+    return f"{processor()}{gpu}, {threads}, torch {torch.__version__}, Python {platform.python_version()}"
 
 
 def alternate(

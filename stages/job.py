@@ -5,7 +5,8 @@ import errno
 import hashlib
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,8 +16,10 @@ from filelock import FileLock, Timeout
 
 from pipeline.runtime import sources
 from pipeline.runtime.errors import UserError
+from pipeline.runtime.history import Log
 from pipeline.runtime.paths import scratch
 from pipeline.runtime.plan import Plan
+from pipeline.tracking import seconds
 from pipeline.tracking.live import LiveRun
 
 NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR}
@@ -37,7 +40,7 @@ class Job:
     plan: Plan
     output: Path
     scratch: Path
-    log: Callable[[int, int, Mapping[str, float]], None]
+    log: Log
 
     def input(self, name: str) -> Path:
         """Return the folder of the declared input `name`."""
@@ -74,6 +77,7 @@ def _job(plan: Plan) -> Iterator[Job]:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         live = LiveRun(plan, attempt=state.name)
+        start = time.monotonic()
         try:
             yield Job(plan, partial, state, live.log)
         except BaseException:
@@ -81,6 +85,7 @@ def _job(plan: Plan) -> Iterator[Job]:
             raise
         live.close(failed=False)
         _move(partial, output)
+        seconds.note(plan, time.monotonic() - start)
         shutil.rmtree(state, ignore_errors=True)  # a forced rerun starts afresh
 
 

@@ -10,7 +10,7 @@ from pipeline.data import store
 from pipeline.features import classifier, inception
 from pipeline.features.evaluator import Evaluator, Scoring, load_network
 from pipeline.features.pixels import quantised
-from pipeline.features.train import Log, fit
+from pipeline.features.train import fit
 from pipeline.runtime import history
 from pipeline.runtime.seeding import generator
 
@@ -26,7 +26,7 @@ def build(
     scoring: dict[str, int],
     device: torch.device,
     scratch: Path,
-    log: Log,
+    log: history.Log,
 ) -> None:
     """Make the evaluator of one data set; write it, its floor and its ceiling.
 

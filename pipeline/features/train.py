@@ -1,6 +1,5 @@
 """Training of the classifier that serves as feature network."""
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -10,11 +9,10 @@ from pipeline.data.batches import epoch_batches
 from pipeline.data.errors import DataError
 from pipeline.data.store import DataSet
 from pipeline.features.classifier import Classifier
+from pipeline.runtime import history
 from pipeline.runtime.checkpoint import Checkpoint
 from pipeline.runtime.progress import bar
 from pipeline.runtime.seeding import generator, seeded
-
-Log = Callable[[int, int, Mapping[str, float]], None]
 
 
 def fit(
@@ -29,7 +27,7 @@ def fit(
     seed: int,
     device: torch.device,
     scratch: Path,
-    log: Log,
+    log: history.Log,
 ) -> tuple[Classifier, list[dict[str, float]]]:
     """Train a classifier on the training split by cross-entropy with AdamW on one cycle of the learning rate.
 

@@ -15,8 +15,8 @@ _CREATION = {"aten.empty.memory_format", "aten.zeros_like.default", "aten.detach
 class Operations(TorchDispatchMode):
     """Count what is computed inside the block, on tensors of any device, `meta` included.
 
-    An elementwise operation counts its results, a sum its terms, a matrix product the multiplications and additions of
-    `torch.utils.flop_counter`, an LU factorisation of a d x d matrix 2/3 d^3.
+    An elementwise operation counts its results, a sum or mean its terms, a matrix product the multiplications and
+    additions of `torch.utils.flop_counter`, an LU factorisation of a d x d matrix 2/3 d^3.
 
     Raises:
         NotImplementedError: at an operation it cannot count.
@@ -26,12 +26,16 @@ class Operations(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.count: int = 0
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing here is compiled, and what would keep the compiler away takes a second to import
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         name = str(func)
         if func.overloadpacket in flop_registry:
             self.count += flop_registry[func.overloadpacket](*args, **(kwargs or {}), out_val=result)
-        elif name == "aten.sum.dim_IntList":
+        elif name in ("aten.sum.dim_IntList", "aten.mean.dim"):
             self.count += args[0].numel()
         elif name == "aten._linalg_slogdet.default":
             self.count += 2 * args[0].shape[-1] ** 3 // 3

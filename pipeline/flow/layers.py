@@ -15,6 +15,8 @@ from pipeline.flow import cost
 from pipeline.flow.planar import forward, in_place
 from pipeline.runtime.seeding import generator
 
+CHECKED = (2, 5, 20)  # dimensions in which the formula of the log-determinant is checked
+
 
 def show(
     output: Path, *, points: int, draws: list[dict[str, float]], dimensions: list[int], depths: list[int], seed: int
@@ -53,7 +55,9 @@ def show(
             "points": points,
             "operations": "additions, multiplications and elementary functions for one point, LU as 2/3 d^3",
             "slope": "least squares of log operations against log d or log k",
+            "jacobian": "largest relative error of the log-determinant at the points, N(0, 1) parameters, float64",
         },
+        "jacobian": {str(d): jacobian_error(d, points, seed) for d in CHECKED},
         "layers": layers,
         "biases": sorted({draw["bias"] for draw in draws}),
         "operations": {"planar": planar, "dense": dense, "depth": deep},
@@ -62,6 +66,26 @@ def show(
     (output / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
     np.save(output / "points.npy", base.float().numpy())
     np.save(output / "moved.npy", torch.stack(moved).float().numpy())
+
+
+def jacobian_error(dimension: int, points: int, seed: int) -> float:
+    r"""Return the largest relative error of $\log |1 + h'(w^T z + b)\, u^T w|$ against automatic differentiation.
+
+    Args:
+        dimension: of the points.
+        points: of N(0, I) at which one layer is compared.
+        seed: of points and layer; parameters are drawn from N(0, 1), u is corrected in place.
+    """
+    random = generator(seed, "jacobian", dimension)
+    z = torch.randn((points, dimension), generator=random, dtype=torch.float64)
+    u, w = torch.randn((2, 1, dimension), generator=random, dtype=torch.float64)
+    b = torch.randn(1, generator=random, dtype=torch.float64)
+    u = in_place(u, w)
+    _, formula = forward(z, u, w, b)
+    exact = torch.linalg.slogdet(
+        torch.vmap(torch.func.jacrev(lambda point: forward(point[None], u, w, b)[0][0]))(z)
+    ).logabsdet
+    return float(((formula - exact).abs() / exact.abs().clamp_min(1)).max())
 
 
 def groups(x: Tensor, side: Tensor) -> dict[str, Any]:

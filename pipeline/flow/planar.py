@@ -45,9 +45,6 @@ def in_place(u: Tensor, w: Tensor) -> Tensor:
     return torch.where((u * w).sum(-1, keepdim=True) < -1, smooth(u, w), u)
 
 
-CONSTRAINTS = {"smooth": smooth, "in_place": in_place}
-
-
 def free(hat: Tensor, w: Tensor) -> Tensor:
     r"""Undo `smooth`: return the free u whose effective u is `hat`, where $\hat u \cdot w > -1$ and w is not 0.
 

@@ -4,7 +4,7 @@ A flow of the mode `samples` maps data to the base N(0, I) and is fitted to poin
 mode `density` maps the base to data and is fitted to a potential U by the reverse Kullback-Leibler divergence.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 
@@ -20,7 +20,6 @@ from pipeline.runtime.checkpoint import Checkpoint
 from pipeline.runtime.progress import bar
 from pipeline.runtime.seeding import generator
 
-Log = Callable[[int, int, Mapping[str, float]], None]
 EPOCH = 200  # iterations: the reports print the mean of the last 200 batch losses
 SCALE = 0.01  # of the reports' initial u and w
 
@@ -37,7 +36,7 @@ def fit(
     learning_rate: float,
     seeds: list[int],
     scratch: Path,
-    log: Log,
+    log: history.Log,
 ) -> None:
     """Train flows of `depth` layers, one per constraint, mode, density and seed; write weights and curves.
 
@@ -47,7 +46,7 @@ def fit(
         output: folder to write `network.json`, `seed_<s>.safetensors` and `history.csv` into.
         depth: planar layers per flow.
         densities: names of `pipeline.data.densities.DENSITIES`.
-        constraints: names of `pipeline.flow.planar.CONSTRAINTS`; all of them see the same points and the same noise.
+        constraints: `smooth`, `in_place`, see `pipeline.flow.planar`; all see the same points and the same noise.
         points: data points of each density that the mode `samples` is fitted to, the same ones for every seed.
         iterations: steps, a multiple of 200; 200 of them count as an epoch in `history.csv`.
         batch: points per step.

@@ -114,6 +114,26 @@ class Field:
         return -self._slopes(psi0, psi1, theta)[1] * psi0
 
 
+def eigenvalues(game: Game) -> list[complex]:
+    """Return the eigenvalues at the origin of the continuous game, in which both players move at once.
+
+    They are those of the Jacobian of both players' negative gradients in (psi0, psi1, theta), by central differences. A
+    game is stable there if all real parts are negative. With gp the origin is no equilibrium: the critic's gradient
+    jumps.
+
+    Args:
+        game: without penalty, or with r1.
+    """
+    field, step = Field([game]), 1e-4
+
+    def velocity(state: Array) -> Array:
+        arrays = state[:, None, None]
+        return -np.concatenate([*field.critic(*arrays), field.generator(*arrays)]).ravel()
+
+    columns = [(velocity(step * axis) - velocity(-step * axis)) / (2 * step) for axis in np.eye(3)]
+    return [complex(value) for value in np.sort_complex(np.linalg.eigvals(np.stack(columns, 1)))]
+
+
 def play(games: Sequence[Game], start: Array, *, steps: int, learning_rate: float, decay: float, stride: int) -> Course:
     """Play every game from every start: a critic step, then a generator step that sees the new critic.
 
@@ -192,7 +212,7 @@ def decay_rate(radii: Array, stride: int, window: int) -> float:
 
 
 def measure(game: Game, radii: Array, shown: Array, stride: int, window: int) -> dict[str, Any]:
-    """Return verdict, amplitude, decay rate per step and the reach of the shown theta of one game."""
+    """Return verdict, amplitude, decay rate per step, reach of the shown theta and eigenvalues of one game."""
     samples = max(1, window // stride)
     word, last = verdict(radii, samples)
     reach = shown[-samples:].max(0)
@@ -205,6 +225,7 @@ def measure(game: Game, radii: Array, shown: Array, stride: int, window: int) ->
         "radius": {"median": float(np.median(last)), "least": float(last.min()), "most": float(last.max())},
         "theta": {"median": float(np.median(reach)), "least": float(reach.min()), "most": float(reach.max())},
         "rate": decay_rate(radii, stride, samples),
+        "eigenvalues": [] if game.penalty == "gp" else [[value.real, value.imag] for value in eigenvalues(game)],
     }
 
 

@@ -73,20 +73,24 @@ def score(
             grids = []
             for step in trained.snapshots:
                 sampler = _sampler(trained, seed, step, normalisation, normalisation_batches, device)
-                scored["snapshots"][str(step)] = measure(judge, sampler.images(latents[:samples]), real)
+                last = step == trained.snapshots[-1]
+                seen = Seen.of(judge, sampler.images(latents[: final_samples if last else samples]))
+                scored["snapshots"][str(step)] = measure(judge, seen.first(samples), real)
                 grids.append(sampler.images(grid))
                 progress.update()
             raw = _sampler(trained, seed, None, normalisation, normalisation_batches, device)
-            scored["final"] = measure(judge, sampler.images(latents), real)
-            scored["raw"] = measure(judge, raw.images(latents), real)
+            distances = {step: at["frechet_distance"] for step, at in scored["snapshots"].items()}
+            scored["best_step"] = int(min(distances, key=distances.__getitem__))
+            scored["final"] = measure(judge, seen, real)
+            scored["raw"] = measure(judge, Seen.of(judge, raw.images(latents)), real)
             progress.update()
-            space = studies.Space.of(sampler, judge, latents[:COMPARED])
+            space = studies.Space(sampler, judge, mean_distance(seen.features[:COMPARED]))
             critic = trained.critic(seed, device)
             moved = draw(codes, trained.latent, (seed, "perturbed"), device)
             ends = draw(2 * pairs, trained.latent, (seed, "pairs"), device).chunk(2)
             between = min(POINTS, len(test), len(latents))
             slopes = studies.critic_slopes(
-                critic, trained.scale.encode(test[:between]), sampler.raw(latents[:between]),
+                critic, trained.scale.encode(test[:between]), trained.scale.encode(seen.images[:between]),
                 seeding.generator(seed, "slopes", device=device),
             )  # fmt: skip
             scored |= {
@@ -101,8 +105,9 @@ def score(
                     "samples": torch.stack(grids),
                     "perturbed": studies.perturbed(sampler, shown, perturbed, scales),
                     "traversal": sampler.images(studies.square(grid[0])),
-                    **studies.strips(sampler, shown, draw(len(shown), trained.latent, (seed, "ends"), device)),
+                    **studies.mixtures(sampler, shown, draw(len(shown), trained.latent, (seed, "ends"), device)),
                 }
+                commonest = _commonest(judge, pictures["perturbed"][:, -1], images.card["classes"])
                 for name, pixels in pictures.items():
                     np.save(output / f"{name}.npy", pixels.cpu().numpy())
                 np.save(output / "slopes.npy", slopes.cpu().numpy())
@@ -121,11 +126,39 @@ def score(
     metrics = {
         "protocol": protocol,
         "real": real.summary(),
+        "classes": images.card["classes"],
+        "grid": GRID,
+        "alphas": list(studies.ALPHAS),
+        "perturbed": dict(zip(map(str, perturbed), commonest, strict=True)),
         "seeds": seeds,
         "mean": over.mean(seeds),
         "spread": over.spread(seeds),
     }
     (output / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Generated images with what the feature network makes of them.
+
+    Args:
+        images: uint8 `(n, c, h, w)`.
+        features: `(n, d)`.
+        logits: `(n, classes)`.
+    """
+
+    images: Tensor
+    features: Tensor
+    logits: Tensor
+
+    @classmethod
+    def of(cls, judge: Evaluator, images: Tensor) -> "Seen":
+        """Show uint8 images `(n, c, h, w)` to the feature network."""
+        return cls(images, *judge.network.extract(images))
+
+    def first(self, count: int) -> "Seen":
+        """Return the first `count` images alone."""
+        return Seen(self.images[:count], self.features[:count], self.logits[:count])
 
 
 @dataclass(frozen=True)
@@ -153,12 +186,12 @@ class Looks:
         return {"shares": self.shares.tolist(), "distance": self.distance, "sharpness": self.sharpness}
 
 
-def measure(judge: Evaluator, images: Tensor, real: Looks) -> dict[str, Any]:
+def measure(judge: Evaluator, seen: Seen, real: Looks) -> dict[str, Any]:
     """Score generated images.
 
     Args:
         judge: the feature network with its reference.
-        images: uint8 `(n, c, h, w)`.
+        seen: the images.
         real: the looks of real images.
 
     Returns:
@@ -167,18 +200,23 @@ def measure(judge: Evaluator, images: Tensor, real: Looks) -> dict[str, Any]:
         number of `missing_classes`; `diversity`, the mean distance of two images' features as a multiple of that of
         real ones; and `sharpness` as a multiple of that of real ones.
     """
-    features, logits = judge.network.extract(images)
-    labels = shares(logits.argmax(1), logits.shape[1])
+    labels = shares(seen.logits.argmax(1), seen.logits.shape[1])
     return {
-        **judge.rate(features, logits),
-        "confidence": logits.double().softmax(1).amax(1).mean().item(),
+        **judge.rate(seen.features, seen.logits),
+        "confidence": seen.logits.double().softmax(1).amax(1).mean().item(),
         "shares": labels.tolist(),
         "label_entropy": entropy(labels).item(),
         "label_distance": total_variation(labels, real.shares),
         "missing_classes": int((labels == 0).sum()),
-        "diversity": mean_distance(features[:COMPARED]) / real.distance,
-        "sharpness": sharpness(images / 255).mean().item() / real.sharpness,
+        "diversity": mean_distance(seen.features[:COMPARED]) / real.distance,
+        "sharpness": sharpness(seen.images / 255).mean().item() / real.sharpness,
     }
+
+
+def _commonest(judge: Evaluator, grids: Tensor, classes: list[str] | None) -> list[str]:
+    """Return the label that the most images of each grid get, by its name; `grids` are uint8 `(k, n, c, h, w)`."""
+    numbers = [judge.network.extract(grid)[1].argmax(1).mode().values.item() for grid in grids]
+    return [classes[int(number)] if classes else str(number) for number in numbers]
 
 
 def _sampler(

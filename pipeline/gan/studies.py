@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pipeline.features.evaluator import Evaluator
 from pipeline.gan.penalties import interpolate, norms, slopes
 from pipeline.gan.sample import Sampler
-from pipeline.metrics.pictures import colour, entropy, mean_distance, shares, sharpness
+from pipeline.metrics.pictures import colour, entropy, shares, sharpness
 
 ALPHAS = tuple(n / 10 for n in range(11))
 SHOWN = 64  # images of a grid
@@ -36,17 +36,15 @@ class Space:
     evaluator: Evaluator
     unit: float
 
-    @classmethod
-    def of(cls, sampler: Sampler, evaluator: Evaluator, codes: Tensor) -> "Space":
-        """Take the unit of distances from the samples of `codes` `(n, latent)`."""
-        features, _ = evaluator.network.extract(sampler.images(codes))
-        return cls(sampler, evaluator, mean_distance(features))
-
     def seen(self, codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return images, features in units, and logits of codes `(n, latent)`."""
         images = self.sampler.images(codes)
+        return images, *self.look(images)
+
+    def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features in units and logits of uint8 images `(n, c, h, w)`."""
         features, logits = self.evaluator.network.extract(images)
-        return images, features.double() / self.unit, logits
+        return features.double() / self.unit, logits
 
 
 def perturbations(space: Space, codes: Tensor, dimensions: int, scales: Sequence[float]) -> dict[str, Any]:
@@ -67,20 +65,23 @@ def perturbations(space: Space, codes: Tensor, dimensions: int, scales: Sequence
     labels, tints, classes = logits.argmax(1), colour(images), logits.shape[1]
     result: dict[str, Any] = {}
     for scale in scales:
-        rows = []
+        moved = []
         for dimension in range(dimensions):
             shifted = codes.clone()
             shifted[:, dimension] += scale
-            new_images, new_features, new_logits = space.seen(shifted)
-            new_labels = new_logits.argmax(1)
-            rows.append(
-                [
-                    (new_labels != labels).double().mean().item(),
-                    (colour(new_images) - tints).norm(dim=1).mean().item(),
-                    (new_features - features).norm(dim=1).mean().item(),
-                    entropy(shares(new_labels, classes)).item(),
-                ]
+            moved.append(space.sampler.images(shifted))
+        new_features, new_logits = space.look(torch.cat(moved))
+        rows = [
+            [
+                (new_labels != labels).double().mean().item(),
+                (colour(new_images) - tints).norm(dim=1).mean().item(),
+                (there - features).norm(dim=1).mean().item(),
+                entropy(shares(new_labels, classes)).item(),
+            ]
+            for new_images, there, new_labels in zip(
+                moved, new_features.split(len(codes)), new_logits.argmax(1).split(len(codes)), strict=True
             )
+        ]
         table = dict(zip(("flips", "colour", "distance", "entropy"), map(list, zip(*rows, strict=True)), strict=True))
         leaders = [
             set(torch.tensor(table[key]).topk(min(TOP, dimensions)).indices.tolist()) for key in ("flips", "colour")
@@ -128,53 +129,62 @@ def traversal(space: Space, codes: Tensor) -> dict[str, float]:
     }
 
 
-def mixtures(sampler: Sampler, first: Tensor, second: Tensor, alpha: float) -> dict[str, Tensor]:
-    """Mix two sets of samples, alpha first + (1 - alpha) second, as codes (`latent`) or as pixels (`pixel`); uint8."""
+def mixtures(sampler: Sampler, first: Tensor, second: Tensor) -> dict[str, Tensor]:
+    """Mix two sets of samples, alpha first + (1 - alpha) second, as codes and as pixels.
+
+    Args:
+        sampler: the generator.
+        first, second: codes `(n, latent)`.
+
+    Returns:
+        `latent` and `pixel`, each uint8 `(11, n, c, h, w)`, alpha = 0, 0.1, ..., 1; the two agree at both ends.
+    """
     a, b = sampler.raw(first), sampler.raw(second)
-    decode = sampler.scale.decode
     return {
-        "latent": sampler.images(torch.lerp(second, first, alpha)),
-        "pixel": decode(torch.lerp(b, a, alpha)),
+        "latent": torch.stack([sampler.images(torch.lerp(second, first, alpha)) for alpha in ALPHAS]),
+        "pixel": torch.stack([sampler.scale.decode(torch.lerp(b, a, alpha)) for alpha in ALPHAS]),
     }
 
 
-def interpolations(space: Space, critic: nn.Module, first: Tensor, second: Tensor) -> dict[str, dict[str, list[float]]]:
+def interpolations(space: Space, critic: nn.Module, first: Tensor, second: Tensor) -> dict[str, dict[str, Any]]:
     """Measure images between those of two sets of codes `(n, latent)`, mixed in latent and in pixel space.
 
     Returns:
         For `latent` and `pixel`, lists over the eleven weights: `frechet_distance`, `critic` output, `confidence` and
-        `entropy` (nats) of the classifier, `sharpness`, each a mean over pairs; and `step`, the mean distance of
-        features in units from each weight to the next.
+        `entropy` (nats) of the classifier, `sharpness`, each a mean over pairs; `step`, the mean distance of features
+        in units from each weight to the next; and `largest_step`, the mean over pairs of the largest step's share of
+        all ten.
     """
-    encode = space.sampler.scale.encode
-    lists: dict[str, dict[str, list[float]]] = {"latent": {}, "pixel": {}}
-    before: dict[str, Tensor] = {}
-    for alpha in ALPHAS:
-        for way, images in mixtures(space.sampler, first, second, alpha).items():
-            features, logits = space.evaluator.network.extract(images)
-            likely = logits.double().softmax(1)
-            with torch.no_grad():
-                outputs = torch.cat([critic(encode(part)) for part in images.split(256)])
-            values = {
-                "frechet_distance": space.evaluator.distance(features),
-                "critic": outputs.mean().item(),
-                "confidence": likely.amax(1).mean().item(),
-                "entropy": entropy(likely).mean().item(),
-                "sharpness": sharpness(images / 255).mean().item(),
-            }
-            scaled = features.double() / space.unit
-            if way in before:
-                values["step"] = (scaled - before[way]).norm(dim=1).mean().item()
-            before[way] = scaled
-            for key, value in values.items():
-                lists[way].setdefault(key, []).append(value)
-    return lists
+    mixed = mixtures(space.sampler, first, second)
+    between = {way: [_between(space, critic, images) for images in stack[1:-1]] for way, stack in mixed.items()}
+    start, end = (_between(space, critic, mixed["latent"][weight]) for weight in (0, -1))
+    found: dict[str, dict[str, Any]] = {}
+    for way, middle in between.items():
+        values, features = zip(start, *middle, end, strict=True)
+        path = torch.stack(features)
+        steps = (path[1:] - path[:-1]).norm(dim=2)
+        found[way] = {
+            **{key: [value[key] for value in values] for key in values[0]},
+            "step": steps.mean(1).tolist(),
+            "largest_step": (steps.amax(0) / steps.sum(0)).mean().item(),
+        }
+    return found
 
 
-def strips(sampler: Sampler, first: Tensor, second: Tensor) -> dict[str, Tensor]:
-    """Return the images of all mixtures of two sets of codes, `latent` and `pixel`, each uint8 `(11, n, c, h, w)`."""
-    mixed = [mixtures(sampler, first, second, alpha) for alpha in ALPHAS]
-    return {way: torch.stack([images[way] for images in mixed]) for way in ("latent", "pixel")}
+def _between(space: Space, critic: nn.Module, images: Tensor) -> tuple[dict[str, float], Tensor]:
+    """Return what is measured of mixed images at one weight, and their features in units."""
+    features, logits = space.evaluator.network.extract(images)
+    likely = logits.double().softmax(1)
+    with torch.no_grad():
+        outputs = torch.cat([critic(space.sampler.scale.encode(part)) for part in images.split(256)])
+    values = {
+        "frechet_distance": space.evaluator.distance(features),
+        "critic": outputs.mean().item(),
+        "confidence": likely.amax(1).mean().item(),
+        "entropy": entropy(likely).mean().item(),
+        "sharpness": sharpness(images / 255).mean().item(),
+    }
+    return values, features.double() / space.unit
 
 
 def critic_slopes(critic: nn.Module, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:

@@ -3,7 +3,7 @@
 import copy
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ from pipeline.runtime.checkpoint import Checkpoint
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import bar
 
-Log = Callable[[int, int, Mapping[str, float]], None]
 HELD_OUT = 1000  # test images, and as many fakes, of the held-out estimates at most
 MEASURED = (
     "loss_real",
@@ -205,7 +204,7 @@ def fit(
     seeds: list[int],
     device: torch.device,
     scratch: Path,
-    log: Log,
+    log: history.Log,
 ) -> None:
     """Train one generator and critic per seed; write weights and learning curves.
 

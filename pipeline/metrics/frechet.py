@@ -13,7 +13,6 @@ References: Dowson & Landau, The Fréchet Distance between Multivariate Normal D
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from scipy import linalg
 from threadpoolctl import threadpool_limits
@@ -70,11 +69,11 @@ class Reference:
         """Return the squared Fréchet distance to `other`; not below 0 but for rounding."""
         factor, covariance = (matrix.cpu().numpy() for matrix in (self.factor, other.covariance))
         with threadpool_limits(torch.get_num_threads(), user_api="blas"):  # SciPy's BLAS has a thread count of its own
-            congruent, _ = linalg.lapack.dsygst(
-                covariance.T, factor.T, itype=2
-            )  # transposed: Fortran's order of entries
-            eigenvalues = linalg.eigvalsh(congruent, lower=False, driver="ev", overwrite_a=True)
+            # transposed: Fortran's order of entries
+            congruent, _ = linalg.lapack.dsygst(covariance.T, factor.T, itype=2)
+        # a tenth faster than SciPy's, and the longest part by far
+        eigenvalues = torch.linalg.eigvalsh(torch.from_numpy(congruent.T), UPLO="L")
         # negative eigenvalues are rounding: the product of two positive semi-definite matrices has none
-        cross = np.sqrt(eigenvalues.clip(min=0)).sum()
+        cross = eigenvalues.clamp_min(0).sqrt().sum().item()
         shift = (self.mean - other.mean).square().sum()
         return float(shift + self.factor.square().sum() + other.covariance.trace() - 2 * cross)

@@ -30,6 +30,8 @@ def prepare() -> torch.device:
         raise UserError(f"PIPELINE_DEVICE={name}, PIPELINE_THREADS={threads}: {reason}") from None
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs to be repeatable
     torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms(True) without a second of imports
+    # ... which would also write every new tensor twice: no code here reads what it has not written
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     _keep_freed_memory()
     return device

@@ -1,10 +1,12 @@
 """Training curves as a CSV file: one row per seed and epoch, exact to the last bit."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 Row = Mapping[str, float]
+Log = Callable[[int, int, Row], None]
+"""Shows a finished epoch: its seed, its number and what was measured."""
 
 
 def write(path: Path, rows: Sequence[Row]) -> None:

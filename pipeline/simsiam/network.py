@@ -13,13 +13,38 @@ from typing import Any, cast
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, conv1x1
 
 from pipeline.runtime.errors import UserError
 
 BLOCKS = {"resnet10": (1, 1, 1, 1), "resnet18": (2, 2, 2, 2)}  # residual blocks of each stage
 FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}  # of maps in memory
 FIXED_STD = 0.01  # of the weights of a predictor that stays as it was drawn
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions around a shortcut, which is a 1x1 convolution where the shape changes; as torchvision's.
+
+    Args:
+        channels: of its input.
+        wide: channels of its output.
+        stride: of its first convolution.
+    """
+
+    def __init__(self, channels: int, wide: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, wide, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(wide)
+        self.conv2 = nn.Conv2d(wide, wide, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(wide)
+        self.downsample: nn.Module | None = None
+        if stride != 1 or channels != wide:
+            shortcut = nn.Conv2d(channels, wide, 1, stride, bias=False)
+            self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(wide))
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = x if self.downsample is None else self.downsample(x)
+        y: Tensor = self.bn2(self.conv2(self.bn1(self.conv1(x)).relu_()))
+        return (y + shortcut).relu_()
 
 
 class Backbone(nn.Sequential):
@@ -51,8 +76,8 @@ class Backbone(nn.Sequential):
         channels = width
         for stage, blocks in enumerate(BLOCKS[name]):
             wide = width << stage
-            rest = [BasicBlock(wide, wide) for _ in range(blocks - 1)]
-            layers[f"layer{stage + 1}"] = nn.Sequential(_first_block(channels, wide, 1 if stage == 0 else 2), *rest)
+            rest = [BasicBlock(wide, wide, 1) for _ in range(blocks - 1)]
+            layers[f"layer{stage + 1}"] = nn.Sequential(BasicBlock(channels, wide, 1 if stage == 0 else 2), *rest)
             channels = wide
         super().__init__(layers)
         self.features = channels
@@ -60,18 +85,12 @@ class Backbone(nn.Sequential):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             elif isinstance(module, BasicBlock):
-                nn.init.zeros_(cast(nn.BatchNorm2d, module.bn2).weight)
+                nn.init.zeros_(module.bn2.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self:
             x = layer(x)
         return x.mean((2, 3))
-
-
-def _first_block(channels: int, wide: int, stride: int) -> BasicBlock:
-    if stride == 1 and channels == wide:
-        return BasicBlock(channels, wide)
-    return BasicBlock(channels, wide, stride, nn.Sequential(conv1x1(channels, wide, stride), nn.BatchNorm2d(wide)))
 
 
 class SimSiam(nn.Module):

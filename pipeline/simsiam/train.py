@@ -1,7 +1,7 @@
 """Training of SimSiam with its ablations: SGD on two random views of each image, one network per seed."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,6 @@ from pipeline.simsiam import network as networks
 from pipeline.simsiam.evaluate import arithmetic, check, embed, measure
 from pipeline.simsiam.network import SimSiam
 from pipeline.simsiam.objective import negative_cosine
-
-Log = Callable[[int, int, Mapping[str, float]], None]
 
 
 def fit(
@@ -41,7 +39,7 @@ def fit(
     seeds: list[int],
     device: torch.device,
     scratch: Path,
-    log: Log,
+    log: history.Log,
 ) -> None:
     """Train one network per seed on a data set of colour images; write weights and learning curves.
 

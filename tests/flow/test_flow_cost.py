@@ -3,13 +3,19 @@ import json
 import pytest
 import torch
 
-from pipeline.flow import cost
-from pipeline.flow.layers import groups, show
+from pipeline.flow import cost, layers
+from pipeline.flow.layers import groups, jacobian_error, show
 
 
 def test_known_operations_are_counted():
     a, b = torch.ones(3, 4), torch.ones(4, 5)
-    for work, count in ((lambda: a @ b, 2 * 3 * 4 * 5), (lambda: a + a, 12), (lambda: a.sum(0), 12), (lambda: a.mT, 0)):
+    for work, count in (
+        (lambda: a @ b, 2 * 3 * 4 * 5),
+        (lambda: a + a, 12),
+        (lambda: a.sum(0), 12),
+        (lambda: a.mean(0), 12),
+        (lambda: a.mT, 0),
+    ):
         with (operations := cost.Operations()):
             work()
         assert operations.count == count
@@ -43,3 +49,14 @@ def test_large_layers_part_the_points_and_small_ones_leave_them(tmp_path):
 
 def test_one_group_has_no_silhouette():
     assert groups(torch.randn(5, 2), torch.ones(5, dtype=torch.bool)) == {"smaller_side": 0, "silhouette": None}
+
+
+def test_the_formula_of_the_log_determinant_is_checked_against_the_jacobian(monkeypatch):
+    assert jacobian_error(5, 20, seed=0) < 1e-12
+    right = layers.forward
+
+    def wrong(z, u, w, b):  # without the derivative of tanh
+        return right(z, u, w, b)[0], (1 + (u * w).sum()).log().expand(z.shape[:-1])
+
+    monkeypatch.setattr(layers, "forward", wrong)
+    assert jacobian_error(5, 20, seed=0) > 1e-2

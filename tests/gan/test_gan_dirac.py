@@ -39,7 +39,7 @@ def test_gradients_are_those_of_autograd(loss, penalty):
 
 
 def eigenvalues(game):
-    """Of the Jacobian at the equilibrium of the continuous game, in the units of report 001's theory."""
+    """Of the Jacobian by autograd at the equilibrium of the continuous game, in the units of report 001's theory."""
 
     def velocity(state):
         metric, cost = objectives(game, *state)
@@ -59,9 +59,17 @@ def test_the_unregularised_jsd_game_turns_and_does_not_contract():
 def test_r1_makes_the_equilibrium_attract(gamma):
     root = np.sqrt(complex(gamma**2 - 1))
     wanted = np.sort_complex([-0.5, (-gamma + root) / 2, (-gamma - root) / 2])
-    found = eigenvalues(Game("jsd", "r1", gamma / 4, False))  # (gamma / 2) R1 beside a metric twice as large
+    game = Game("jsd", "r1", gamma / 4, False)  # (gamma / 2) R1 beside a metric twice as large
+    found = eigenvalues(game)
     np.testing.assert_allclose(found, wanted, atol=1e-12)
+    np.testing.assert_allclose(2 * np.array(dirac.eigenvalues(game)), wanted, atol=1e-6)
     assert (found.real < 0).all()
+
+
+def test_eigenvalues_without_penalty_lie_on_the_imaginary_axis_but_for_the_offset():
+    jsd, w1 = (dirac.eigenvalues(Game(loss, "none", 0.0, False)) for loss in ("jsd", "w1"))
+    np.testing.assert_allclose(jsd, [-0.25, -0.25j, 0.25j], atol=1e-7)
+    np.testing.assert_allclose(w1, [-1j, 0, 1j], atol=1e-7)
 
 
 def test_unregularised_w1_conserves_its_orbit():

@@ -15,7 +15,7 @@ from pipeline.gan import model as models
 from pipeline.gan import network, studies
 from pipeline.gan.model import Model, Scale, save_weights, snapshot_name
 from pipeline.gan.sample import Sampler, draw
-from pipeline.gan.score import Looks, measure, score
+from pipeline.gan.score import Looks, Seen, measure, score
 from pipeline.gan.studies import Space
 from pipeline.metrics import pictures, seeds
 
@@ -122,12 +122,31 @@ def test_interpolations_of_a_linear_generator_are_the_same_in_both_spaces():
     critic = nn.Sequential(nn.Flatten(), nn.Linear(16, 1), nn.Flatten(0))
     found = studies.interpolations(space(), critic, CODES[:25], CODES[25:])
     for key, values in found["latent"].items():
-        assert len(values) == (10 if key == "step" else 11)
+        if key != "largest_step":
+            assert len(values) == (10 if key == "step" else 11)
         assert values == pytest.approx(found["pixel"][key], rel=0.05, abs=1e-3)
-    ends = studies.mixtures(sampler(Painter()), CODES[:25], CODES[25:], 1.0)
-    assert torch.equal(ends["latent"], sampler(Painter()).images(CODES[:25]))
-    assert torch.equal(ends["pixel"], ends["latent"])
-    assert studies.strips(sampler(Painter()), CODES[:3], CODES[3:6])["pixel"].shape == (11, 3, 1, 4, 4)
+    assert found["pixel"]["largest_step"] == pytest.approx(0.1, rel=0.25)  # ten equal steps but for whole levels
+    mixed = studies.mixtures(sampler(Painter()), CODES[:25], CODES[25:])
+    assert mixed["latent"].shape == mixed["pixel"].shape == (11, 25, 1, 4, 4)
+    for end, codes in ((0, CODES[25:]), (-1, CODES[:25])):
+        assert torch.equal(mixed["latent"][end], sampler(Painter()).images(codes))
+        assert torch.equal(mixed["pixel"][end], mixed["latent"][end])
+
+
+class Switch(nn.Module):
+    """Black or white, by the sign of the first dimension of the code: every path has one step."""
+
+    def forward(self, z):
+        return (z[:, 0] > 0).float().view(-1, 1, 1, 1).expand(-1, 1, 4, 4)
+
+
+def test_a_jump_is_the_whole_of_a_path():
+    codes = torch.eye(4)[:1].repeat(3, 1)
+    critic = nn.Sequential(nn.Flatten(), nn.Linear(16, 1), nn.Flatten(0))
+    found = studies.interpolations(Space(sampler(Switch()), watcher(), 1.0), critic, codes, -codes)
+    assert found["latent"]["largest_step"] == pytest.approx(1)
+    assert found["pixel"]["largest_step"] == pytest.approx(0.1, rel=0.05)
+    assert sum(value > 0 for value in found["latent"]["step"]) == 1
 
 
 def test_slopes_of_a_linear_critic_are_its_weights_everywhere():
@@ -141,11 +160,11 @@ def test_slopes_of_a_linear_critic_are_its_weights_everywhere():
 
 def test_measures_of_images_that_are_the_reference_itself():
     judge = watcher()
-    found = measure(judge, IMAGES, Looks.of(judge, IMAGES))
+    found = measure(judge, Seen.of(judge, IMAGES), Looks.of(judge, IMAGES))
     assert found["frechet_distance"] == pytest.approx(0, abs=1e-6)
     assert (found["precision"], found["label_distance"]) == (1, 0)
     assert (found["diversity"], found["sharpness"]) == pytest.approx((1, 1))
-    one = measure(judge, IMAGES[:1].repeat(60, 1, 1, 1), Looks.of(judge, IMAGES))
+    one = measure(judge, Seen.of(judge, IMAGES[:1].repeat(60, 1, 1, 1)), Looks.of(judge, IMAGES))
     assert one["label_entropy"] == pytest.approx(0, abs=1e-12)
     assert (one["missing_classes"], one["diversity"]) == (3, 0)
 
@@ -179,7 +198,7 @@ def folders(tmp_path):
         folder.mkdir()
     images = np.random.default_rng(0).integers(0, 256, (40, 1, 16, 16), dtype=np.uint8)
     np.save(data / "test_images.npy", images)
-    card = {"name": "noise", "levels": 256, "counts": {"test": 40}, "shape": [1, 16, 16]}
+    card = {"name": "noise", "classes": ["a", "b", "c"], "levels": 256, "counts": {"test": 40}, "shape": [1, 16, 16]}
     (data / "card.json").write_text(json.dumps(card))
     settings = {"channels": 1, "size": 16, "width": 2, "dimensions": 5, "classes": 3}
     torch.manual_seed(0)
@@ -217,8 +236,12 @@ def test_a_run_is_scored_from_its_files_and_twice_the_same(folders, tmp_path):
         assert list(scored["snapshots"]) == ["0", "7"]
         assert scored["snapshots"]["7"]["frechet_distance"] != scored["final"]["frechet_distance"]  # 30 and 35 images
         assert scored["final"] == scored["raw"]  # the same weights here
+        course = {int(step): at["frechet_distance"] for step, at in scored["snapshots"].items()}
+        assert course[int(scored["best_step"])] == min(course.values())
         assert len(scored["perturbations"]["10"]["flips"]) == 4
     assert metrics["protocol"]["images"] == 35
+    assert list(metrics["perturbed"]) == ["1", "3"]
+    assert set(metrics["perturbed"].values()) <= set(metrics["classes"])
     assert metrics["protocol"]["names"]["frechet_distance"] == "FD (classifier)"
     names = ("samples", "perturbed", "latent", "traversal")
     shapes = {name: np.load(outputs[0] / f"{name}.npy").shape for name in names}
