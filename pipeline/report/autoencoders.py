@@ -18,6 +18,7 @@ NATS = "nats per image"
 READS = {
     "train_vae": ("history.csv",),
     "likelihood": ("metrics.json", "originals.npy", "reconstructions.npy", "samples.npy", "interpolation.npy"),
+    "score_samples": ("metrics.json",),
 }
 """Files of every run, whatever chapter shows it."""
 
@@ -27,9 +28,25 @@ def of(results: Results, stage: str, networks: Sequence[str]) -> list[Plan]:
     return [step for step in results.steps(stage) if results.settings(step)["network"] in networks]
 
 
+def judged(results: Results, networks: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return how the pictures of runs with one of `networks` were judged, by the run that made them."""
+    return {Path(step.inputs["model"]).name: results.metrics(step) for step in of(results, "score_samples", networks)}
+
+
 def data(step: Plan) -> str:
     """Return the name of the data set that a step reads."""
     return Path(step.inputs["data"]).name
+
+
+def steps(results: Results, trained: Plan) -> float:
+    """Return how many steps of gradient descent a training takes, a last batch of few images being one."""
+    card = results.card(trained) or {"counts": {"train": 0}}
+    return float(trained.settings["epochs"] * -(-card["counts"]["train"] // trained.settings["batch"]))
+
+
+def by_seed(results: Results, trained: Plan, column: str) -> dict[str, list[float]]:
+    """Return one column of a training's history by seed."""
+    return {str(seed): curve.tolist() for seed, curve in results.curve(trained, column).items()}
 
 
 def settings(steps: Sequence[Plan]) -> dict[str, dict[str, Any]]:
@@ -64,8 +81,9 @@ def where(results: Results, step: Plan, metrics: dict[str, Any]) -> str:
     return f"run {step.run}, data {metrics['protocol']['data']}, epoch {epoch}, seed {seed}"
 
 
-def pictures(results: Results, step: Plan, out: Path) -> list[Picture]:
-    """Draw reconstructions and samples of one run."""
+def pictures(results: Results, step: Plan, out: Path, item: str = "") -> list[Picture]:
+    """Draw reconstructions and samples of one run; `item` names the reports' figure that they answer, `F26`."""
+    prefix = f"{item}. " if item else ""
     metrics, folder = results.metrics(step), f"figures/vae/{step.run}"
     originals = grey(results, step, "originals")
     decoded, samples = (grey(results, step, name) for name in ("reconstructions", "samples"))
@@ -79,13 +97,13 @@ def pictures(results: Results, step: Plan, out: Path) -> list[Picture]:
         Picture(
             f"{folder}/reconstructions.png",
             f"reconstructions of {step.run}",
-            f"Reconstructions, {shown}: in each pair of rows, images of the {metrics['protocol']['split']} split above"
-            " and what their codes (posterior means) decode to below.",
+            f"{prefix}Reconstructions, {shown}: in each pair of rows, images of the"
+            f" {metrics['protocol']['split']} split above and what their codes (posterior means) decode to below.",
         ),
         Picture(
             f"{folder}/samples.png",
             f"samples of {step.run}",
-            f"Samples, {shown}: means decoded from {drawn} draws of N(0, I).",
+            f"{prefix}Samples, {shown}: means decoded from {drawn} draws of N(0, I).",
         ),
     ]
 

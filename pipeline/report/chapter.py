@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.report.claims import Claim
 from pipeline.report.reported import Reported
 from pipeline.report.results import Results
 
@@ -16,10 +17,12 @@ class Content:
     Args:
         values: variables of its template.
         headlines: its headline numbers for `summary.json`, by a dotted name.
+        claims: what became of the reports' claims about its experiments.
     """
 
     values: dict[str, Any]
     headlines: dict[str, float]
+    claims: Sequence[Claim] = ()
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,11 @@ class Chapter:
         reads: files that it reads from the output of each stage, by stage.
         experiments: letters of the experiments whose reported numbers it answers.
         write: draws its figures into the `figures/` of the given folder and returns its content.
+        provenance: it says where things come from, and stands at the end.
     """
 
     template: str
     reads: Mapping[str, Sequence[str]]
     experiments: tuple[str, ...]
     write: Callable[[Results, Reported, Path], Content]
+    provenance: bool = False

@@ -10,6 +10,7 @@ from pipeline.report import style
 
 LOSSES = ("jsd", "w1")
 WORDS = {"none": "", "r1": "R1", "gp": "GP"}
+ZOOM = 0.85  # of a box in its panel: its labels stand outside
 ARROWS = 13  # of the vector field, per axis
 
 
@@ -35,6 +36,7 @@ def space(axes: Any, name: str, game: dict[str, Any], path: np.ndarray) -> None:
     """
     limit = 1.05 * float(np.abs(path).max())
     axes.set(xlim=(-limit, limit), ylim=(-limit, limit), zlim=(-limit, limit))
+    axes.set_box_aspect((1, 1, 1), zoom=ZOOM)
     axes.set_title(title(name, game), fontsize=8)
     axes.tick_params(labelsize=5, pad=-4)
     for label, axis in zip(("ψ0", "ψ1", "θ"), (axes.xaxis, axes.yaxis, axes.zaxis), strict=True):
@@ -59,6 +61,6 @@ def portrait(axes: Any, name: str, game: dict[str, Any], path: np.ndarray) -> No
     axes.plot(path[:, 0], path[:, 2], color=colour(game), linewidth=0.7)
     axes.plot(path[0, 0], path[0, 2], marker="o", markersize=3, color=style.REPORTED)
     axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
-    axes.set_title(f"{title(name, game)}: {game['verdict']}", fontsize=8)
+    axes.set_title(f"{title(name, game)}: {game['verdict']}", fontsize=7)
     axes.tick_params(labelsize=6)
     axes.grid(visible=False)

@@ -94,7 +94,7 @@ def sheet(path: Path, images: np.ndarray, columns: int, scale: int, group: int =
         top, left = tops[number // columns], gap + number % columns * (w * scale + gap)
         canvas[top : top + h * scale, left : left + w * scale] = image
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(canvas[..., 0] if c == 1 else canvas).save(path, optimize=True)
+    Image.fromarray(canvas[..., 0] if c == 1 else canvas).save(path, compress_level=style.COMPRESSION)
 
 
 def whole_rows(count: int, columns: int) -> tuple[int, int]:

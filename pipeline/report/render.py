@@ -15,21 +15,26 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pipeline.report import reported as numbers
 from pipeline.report.chapter import Chapter
 from pipeline.report.chapters import beta_vae, data, dirac, flow, gan, mlp_vae, simsiam, vae
-from pipeline.report.reported import Found, Reported, Row, Value
+from pipeline.report.claims import Claim
+from pipeline.report.index import index
+from pipeline.report.page import page
+from pipeline.report.reported import Found, Mistake, Reported, Row, Value
 from pipeline.report.results import Results
 from pipeline.runtime.errors import UserError
 
 CHAPTERS: tuple[Chapter, ...] = (
-    data.CHAPTER, vae.CHAPTER, beta_vae.CHAPTER, mlp_vae.CHAPTER, dirac.CHAPTER, gan.CHAPTER, flow.CHAPTER,
-    simsiam.CHAPTER,
+    vae.CHAPTER, gan.CHAPTER, simsiam.CHAPTER, dirac.CHAPTER, flow.CHAPTER, beta_vae.CHAPTER, mlp_vae.CHAPTER,
+    data.CHAPTER,
 )  # fmt: skip
-OUTPUTS = ("report.md", "figures", "curves", "summary.json")
+"""In the order in which the reports' figures are numbered."""
+
+OUTPUTS = ("report.md", "report.html", "figures", "curves", "summary.json")
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "pillow", "safetensors")
 LONGEST = 6  # numbers of a list that a table's cell spells out
 
 
 def render(root: Path, out: Path, *, allow_missing: bool, chapters: Sequence[Chapter] = CHAPTERS) -> None:
-    """Render everything that is planned under `root` into `out`: report, figures, curves and `summary.json`.
+    """Render all that is planned under `root` into `out`: the report twice, figures, curves and `summary.json`.
 
     The folder is filled beside its place and moved in when complete.
 
@@ -42,7 +47,11 @@ def render(root: Path, out: Path, *, allow_missing: bool, chapters: Sequence[Cha
     Raises:
         UserError: if nothing is planned or an output is missing, and `allow_missing` is not set.
     """
-    results = Results(root, {stage: files for chapter in chapters for stage, files in chapter.reads.items()})
+    reads: dict[str, list[str]] = {}
+    for chapter in chapters:
+        for stage, files in chapter.reads.items():
+            reads[stage] = list(dict.fromkeys([*reads.get(stage, ()), *files]))
+    results = Results(root, reads)
     if not allow_missing:
         if not results.plans:
             raise UserError("plan/ is empty: `dvc repro plan` writes it; --allow-missing renders without it.")
@@ -70,18 +79,26 @@ def _fill(out: Path, results: Results, chapters: Sequence[Chapter]) -> None:
     for family, curves in results.curves().items():
         curves.to_csv(out / "curves" / f"{family}.csv", index=False)
     environment = _environment()
-    texts: list[str] = []
+    texts: dict[bool, list[str]] = {False: [], True: []}
     headlines: dict[str, float] = {}
+    claims: list[Claim] = []
     for chapter in chapters:
         content = chapter.write(results, reported, out)
-        texts.append(environment.get_template(chapter.template).render(content.values))
+        text = environment.get_template(chapter.template).render(content.values)
+        texts[chapter.provenance].append(text)
         headlines |= content.headlines
+        claims += content.claims
+    claims.sort(key=lambda claim: claim.name)
     answered = [letter for chapter in chapters for letter in chapter.experiments]
     rows = [comparison(reported, row, results.find(row.ours)) for row in reported.rows if row.experiment in answered]
     values = {
-        "chapters": texts,
+        "chapters": texts[False],
+        "origins": texts[True],
+        "claims": claims,
+        "outcomes": Counter(claim.outcome for claim in claims),
         "rows": rows,
         "verdicts": Counter(row["verdict"] for row in rows),
+        "errors": [(error, evidence(error, claims, rows, results)) for error in reported.errors],
         "reported": reported,
         "meaning": numbers.MEANING,
         "unanswered": Counter(row.experiment for row in reported.rows if row.experiment not in answered),
@@ -91,7 +108,12 @@ def _fill(out: Path, results: Results, chapters: Sequence[Chapter]) -> None:
         ],
         "versions": {"Python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     }
-    (out / "report.md").write_text(environment.get_template("report.md.j2").render(values), encoding="utf-8")
+    template = environment.get_template("report.md.j2")
+    # the index needs the whole report, itself not included
+    whole = template.render(values, index=[])
+    text = template.render(values, index=index(reported.items, whole))
+    (out / "report.md").write_text(text, encoding="utf-8")
+    (out / "report.html").write_text(page(text, out, environment), encoding="utf-8")
     (out / "summary.json").write_text(json.dumps(headlines, indent=2, sort_keys=True) + "\n")
 
 
@@ -99,6 +121,7 @@ def comparison(reported: Reported, row: Row, found: Found | None) -> dict[str, A
     """Return one row of table T03 in words."""
     conditions = reported.conditions(row)
     gap = numbers.difference(row, found) if found else None
+    other = numbers.deviations(conditions, found.facts) if found else {}
     return {
         "row": row,
         "theirs": words(row.value),
@@ -106,13 +129,29 @@ def comparison(reported: Reported, row: Row, found: Found | None) -> dict[str, A
         "difference": "" if gap is None else f"at most {gap:.3g}" if isinstance(row.value, list) else f"{gap:+.3g}",
         "verdict": numbers.verdict(row, conditions, found),
         "accepted": _accepted(row) if found else "",
-        "protocol": _protocol(row, conditions, found),
+        "protocol": _protocol(row, conditions, other),
+        "data": _protocol(row, {"data": conditions["data"]}, other) if "data" in other else "",
     }
 
 
-def _protocol(row: Row, conditions: dict[str, Any], found: Found | None) -> str:
+def evidence(error: Mistake, claims: Sequence[Claim], rows: Sequence[dict[str, Any]], results: Results) -> list[str]:
+    """Return what of ours bears on an error in a report, in words."""
+    judged = {claim.name: claim for claim in claims}
+    compared = {line["row"].id: line for line in rows}
+    found = [
+        f"{compared[name]['row'].quantity}: {compared[name]['theirs']}, ours {compared[name]['ours'] or 'not run'}"
+        for name in error.rows
+        if name in compared
+    ]
+    numbers_of_ours = {name: results.find(place) for name, place in error.ours.items()}
+    found += [f"{name}: {words(number.value, digits=4)}" for name, number in numbers_of_ours.items() if number]
+    for claim in (judged[name] for name in error.claims if name in judged):
+        found.append(f"{claim.name} {claim.verdict}" + (f" ({claim.found})" if claim.found else ""))
+    return found
+
+
+def _protocol(row: Row, conditions: dict[str, Any], other: dict[str, tuple[Any, Any]]) -> str:
     """Name the report's protocol, and after an arrow what our run did otherwise."""
-    other = numbers.deviations(conditions, found.facts) if found else {}
     shown = {key: value for key, value in conditions.items() if key in row.protocol or key in other}
     return "; ".join(f"{key} {value}" + (f" → {other[key][1]}" if key in other else "") for key, value in shown.items())
 
@@ -126,8 +165,12 @@ def _accepted(row: Row) -> str:
     return f"{low} to {high}"
 
 
-def words(value: Value, spread: float | None = None, digits: int = 6) -> str:
+def words(value: Value | None, spread: float | None = None, digits: int = 6) -> str:
     """Return a value as a table's cell shows it: a fraction with so many digits, a long list by its ends."""
+    if value is None or value == []:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, list):
         parts = [words(part, digits=digits) for part in value]
         return ", ".join(parts) if len(parts) <= LONGEST else f"{parts[0]} … {parts[-1]} ({len(parts)} values)"

@@ -53,7 +53,8 @@ class Ours(Model):
     setting: str | None = None
     card: str | None = None
     others: list[str] = []
-    reduce: Literal["last", "all", "ends", "range", "product", "sign", "trained", "parts"] | None = None
+    reduce: Literal["last", "all", "ends", "range", "product", "sign", "trained", "parts", "epochs"] | None = None
+    times: str | None = None
     negate: bool = False
 
     @model_validator(mode="after")
@@ -88,11 +89,30 @@ class Row(Model):
         return self
 
 
+class Item(Model):
+    """A figure, table or animation of the reports."""
+
+    report: str
+    what: str
+
+
+class Mistake(Model):
+    """Something wrong in a report: claims, reported numbers and numbers of ours, by name, that bear on it."""
+
+    report: str
+    what: str
+    claims: list[str] = []
+    rows: list[str] = []
+    ours: dict[str, Ours] = {}
+
+
 class Reported(Model):
     """The whole of reported.yaml."""
 
     reports: dict[str, Source]
     experiments: dict[str, Experiment]
+    items: dict[str, Item]
+    errors: list[Mistake]
     rows: list[Row]
 
     @model_validator(mode="after")
@@ -103,6 +123,8 @@ class Reported(Model):
         for row in self.rows:
             if row.report not in self.reports or row.experiment not in self.experiments:
                 raise ValueError(f"{row.id}: unknown report {row.report} or experiment {row.experiment}")
+        if unknown := {name for error in self.errors for name in error.rows} - set(ids):
+            raise ValueError(f"errors name rows that do not exist: {sorted(unknown)}")
         return self
 
     def row(self, name: str) -> Row:
@@ -147,7 +169,8 @@ def deviations(conditions: dict[str, Any], facts: dict[str, Any]) -> dict[str, t
 def difference(row: Row, found: Found) -> float | None:
     """Return ours minus the report's: signed for two numbers, the largest absolute one for two lists.
 
-    A list of ours beside one number of theirs is a choice: its nearest element counts. Words have no difference.
+    A list of ours beside one number of theirs is a choice: its nearest element counts. So it is beside a shorter
+    list of theirs, unless it is a curve. Words have no difference.
     """
     theirs, ours = row.value, found.value
     if isinstance(theirs, Number) and isinstance(ours, list):
@@ -155,10 +178,19 @@ def difference(row: Row, found: Found) -> float | None:
     if isinstance(theirs, Number) and isinstance(ours, Number):
         return float(ours - theirs)
     if isinstance(theirs, list) and isinstance(ours, list):
+        if _chosen(row, found):
+            numbers = [o for o in ours if isinstance(o, Number)]
+            ours = [min(numbers, key=lambda o: abs(o - t)) if numbers else "" for t in theirs if isinstance(t, Number)]
         pairs = [(t, o) for t, o in zip(theirs, ours, strict=False) if isinstance(t, Number) and isinstance(o, Number)]
         gaps = [abs(o - t) for t, o in pairs]
         return float(max(gaps, key=lambda gap: math.inf if math.isnan(gap) else gap)) if gaps else None
     return None
+
+
+def _chosen(row: Row, found: Found) -> bool:
+    """Whether theirs may be a choice from ours: a shorter list, not a curve of fewer epochs."""
+    longer = isinstance(row.value, list) and isinstance(found.value, list) and len(found.value) > len(row.value)
+    return longer and row.ours is not None and row.ours.curve is None
 
 
 def verdict(row: Row, conditions: dict[str, Any], found: Found | None) -> Verdict:
@@ -186,7 +218,8 @@ def verdict(row: Row, conditions: dict[str, Any], found: Found | None) -> Verdic
         return "within band" if inside else "outside band"
     if found.value == (row.means or row.value):
         return "matches"
-    if isinstance(row.value, list) and isinstance(found.value, list) and len(row.value) != len(found.value):
+    theirs, ours = row.value, found.value
+    if isinstance(theirs, list) and isinstance(ours, list) and len(theirs) != len(ours) and not _chosen(row, found):
         return "differs"
     gap = difference(row, found)
     return "matches" if gap is not None and abs(gap) <= (row.tolerance or 0.0) else "differs"

@@ -114,6 +114,11 @@ class Results:
             spread = float(curve.iloc[-1].std()) if ours.reduce == "last" and curve.shape[1] > 1 else None
         if value is None:
             return None
+        if ours.times:
+            value *= facts[ours.times]
+        if ours.reduce == "epochs":
+            per_epoch = (self.card(step) or {})["counts"]["train"] // facts["batch"]
+            value = [count / per_epoch for count in value]
         return Found(_reduced(value, ours), facts, spread)
 
     def _split(self, step: Plan, column: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#F0E442")
 REPORTED = "#000000"
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)))  # after the last colour the palette starts again with another dash
+COMPRESSION = 4  # of PNG files: a third of the time of 6, and hardly larger
 
 _RC: Any = {
     "figure.dpi": 120,
@@ -65,7 +66,9 @@ def panels(path: Path, rows: int, columns: int, width: float, height: float) -> 
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure.subplots(rows, columns, squeeze=False)
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata={"Software": None})  # its version would be in the bytes
+        figure.savefig(
+            path, metadata={"Software": None}, pil_kwargs={"compress_level": COMPRESSION}
+        )  # its version would be in the bytes
 
 
 @contextmanager
@@ -85,4 +88,4 @@ def cells(
         figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
         yield [figure.add_subplot(rows, columns, number + 1, projection=projection) for number in range(count)]
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata={"Software": None})
+        figure.savefig(path, metadata={"Software": None}, pil_kwargs={"compress_level": COMPRESSION})

@@ -1,8 +1,9 @@
-"""Bring MLflow level with the finished stages: `python -m pipeline.tracking sync`."""
+"""Records of what was run: `python -m pipeline.tracking sync` brings MLflow level with the finished stages."""
 
 import argparse
 import sys
 
+from pipeline.tracking import provenance
 from pipeline.tracking.sync import sync
 
 
@@ -14,7 +15,12 @@ def main() -> int:
     command.add_argument(
         "--all", action="store_true", help="compare every record with the store, and add its files again"
     )
-    summary = sync(everything=parser.parse_args().all)
+    commands.add_parser("provenance", help=f"write {provenance.FILE}: hardware, git revision, seconds per stage")
+    arguments = parser.parse_args()
+    if arguments.command == "provenance":
+        print(f"tracking: {provenance.write()} written")
+        return 0
+    summary = sync(everything=arguments.all)
     print(summary, file=sys.stderr if summary.failure else sys.stdout)
     return 1 if summary.failure else 0
 

@@ -97,6 +97,10 @@ def _score(root: Path, run: str, data: str, images: int, seeds: list[int], rando
             "elbo": "drawn",
             "estimator": "drawn",
         },
+        "layers": [
+            {"half": "encoder", "layer": "Linear", "parameters": 386_000},
+            {"half": "decoder", "layer": "Linear", "parameters": 356_584},
+        ],
         "seeds": numbers,
         "mean": _over(list(numbers.values()), np.mean),
         "spread": _over(list(numbers.values()), _deviation),

@@ -136,3 +136,15 @@ def test_words_that_are_judged_say_which_word_of_ours_they_mean() -> None:
     assert {row.ours.metric.split(".")[1] for row in rows if row.ours and row.ours.metric} == {
         f"{loss}_{number}" for loss in ("jsd", "w1") for number in range(1, 11)
     }
+
+
+def test_every_claim_of_both_chapters_stands_in_the_report_with_its_verdict(rendered: Path) -> None:
+    rows = {
+        line.split("|")[1].strip(): line for line in (rendered / "report.md").read_text().splitlines() if "| C" in line
+    }
+    expected = [*range(10, 18), *range(30, 35), *range(40, 48), *range(60, 68), *range(83, 87)]
+    assert {f"C{number}" for number in expected} <= set(rows)
+    assert "not run" in rows["C40"]  # its runs are not here
+    assert "20 generator steps of at least 4,000" in rows["C10"]
+    assert "confirmed" in rows["C64"]
+    assert "interpolations.png" in rows["C16"]

@@ -6,6 +6,7 @@ import math
 import pytest
 from pydantic import ValidationError
 
+from pipeline.report.render import words
 from pipeline.report.reported import MEANING, Found, Ours, Row, difference, read, verdict
 
 # written from the list of reported numbers, not from reported.yaml
@@ -135,3 +136,24 @@ def test_difference(theirs: object, ours: object, expected: float | None) -> Non
 def test_a_row_that_cannot_be_judged_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         row(**changes)
+
+
+def test_theirs_may_be_a_choice_from_a_longer_list_of_ours_but_not_from_a_curve() -> None:
+    ours = Found([0, 100, 200, 300], {})
+    choice = row(value=[100, 300], tolerance=0, ours=Ours(stage="train_gan", run="r", setting="snapshots"))
+    assert verdict(choice, {}, ours) == "matches"
+    assert difference(choice, ours) == 0
+    missed = row(value=[100, 290], tolerance=0, ours=choice.ours)
+    assert verdict(missed, {}, ours) == "differs"
+    assert difference(missed, ours) == 10
+    assert verdict(choice, {}, Found([100], {})) == "differs"
+    curve = row(value=[0, 100], tolerance=0, ours=Ours(stage="train_gan", run="r", curve="loss", reduce="all"))
+    assert verdict(curve, {}, ours) == "differs"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(None, "-"), ([], "-"), (True, "yes"), (False, "no"), (0, "0"), (0.123456789, "0.123457"), ([1, 2.5], "1, 2.5")],
+)
+def test_words_of_a_cell(value: object, expected: str) -> None:
+    assert words(value) == expected  # type: ignore[arg-type]

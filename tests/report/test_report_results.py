@@ -77,3 +77,12 @@ def test_leftovers_of_an_unplanned_run_are_not_read(project: Callable[..., Path]
     root = project()
     (root / "plan/train_vae/bernoulli_mc.yaml").unlink()
     assert [step.run for step in Results(root, READS).steps("train_vae")] == ["bernoulli"]
+
+
+def test_a_number_is_counted_in_the_report_s_units(project: Callable[..., Path]) -> None:
+    results = Results(project(), READS)
+    place = {"stage": "train_vae", "run": "bernoulli"}
+    product = results.find(Ours(**place, setting="epochs", times="batch"))
+    assert product is not None and product.value == 20 * 64
+    epochs = results.find(Ours(**place, setting="seeds", reduce="epochs"))
+    assert epochs is not None and epochs.value == [0, 1]  # 100 training images are one batch of 64: seed 1 as a step

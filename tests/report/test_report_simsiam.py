@@ -11,8 +11,9 @@ import pytest
 from pipeline.config.params import expand, read
 from pipeline.config.profile import PROFILES, patched, yaml
 from pipeline.metrics import seeds
-from pipeline.report.chapters.simsiam import claims, variant, verdict
+from pipeline.report.chapters.simsiam import variant
 from pipeline.report.render import render
+from pipeline.report.verdicts.simsiam import claims, verdict
 from pipeline.runtime import history
 from pipeline.runtime.plan import Plan
 
@@ -60,7 +61,7 @@ def test_verdicts(change: dict[str, float], expected: str) -> None:
 def judged(later: tuple[float, float] = (0.1, 0.6), **changes: Any) -> dict[str, str]:
     numbers = {name: [numbers, numbers] for name, numbers in KINDS.items()} | changes
     scores = {name: {str(s): score(**each) for s, each in enumerate(both)} for name, both in numbers.items()}
-    return {claim.name: claim.verdict for claim in claims(scores, {"0": later, "1": later})}
+    return {claim.name: claim.verdict for claim in claims(scores, {"0": later, "1": later}, {})}
 
 
 def test_claims_hold_where_everything_is_as_the_reports_say() -> None:
@@ -77,7 +78,7 @@ def test_claims_fail_where_it_is_not() -> None:
 
 
 def test_claims_about_runs_that_are_not_there_are_not_judged() -> None:
-    assert {claim.verdict for claim in claims({name: {} for name in KINDS}, {})} == {"not run"}
+    assert {claim.verdict for claim in claims({name: {} for name in KINDS}, {}, {})} == {"not run"}
 
 
 @pytest.fixture(scope="module")

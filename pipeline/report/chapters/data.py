@@ -31,4 +31,4 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     return Content({"sets": sets}, {})
 
 
-CHAPTER = Chapter("data.md.j2", {"data": ("card.json", "train_images.npy")}, (), write)
+CHAPTER = Chapter("data.md.j2", {"data": ("card.json", "train_images.npy")}, (), write, provenance=True)

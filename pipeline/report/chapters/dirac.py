@@ -11,6 +11,7 @@ from pipeline.report.chapter import Chapter, Content
 from pipeline.report.figures import Picture
 from pipeline.report.reported import Reported
 from pipeline.report.results import Results
+from pipeline.report.verdicts import dirac as verdicts
 
 COLUMNS = 5
 SIZE = 1.8  # inches of a panel
@@ -20,12 +21,16 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     """Show the games if they have been played."""
     played, drawn = results.steps("dirac"), results.steps("animate")
     if not played:
-        return Content({"games": {}, "pictures": [], "protocol": {}, "settings": {}}, {})
+        nothing: dict[str, Any] = {"games": {}, "pictures": [], "protocol": {}, "settings": {}}
+        return Content(nothing, {}, verdicts.claims({}, {}, 0.0))
     step = played[0]
     metrics, paths = results.metrics(step), np.asarray(results.array(step, "paths"))
     games = metrics["games"]
-    theirs = {row.id.removeprefix("001-dirac-").replace("-", "_"): row.value for row in reported.rows}
-    rows = {name: {**game, "theirs": theirs.get(name, "")} for name, game in games.items()}
+    theirs = {
+        row.id.removeprefix("001-dirac-").replace("-", "_"): row for row in reported.rows if row.experiment == "D"
+    }
+    rows = {name: {**game, "theirs": theirs[name].value if name in theirs else ""} for name, game in games.items()}
+    words = {name: str(row.means) for name, row in theirs.items()}
     pictures = [_spaces(games, paths, out), _portraits(games, paths, out)]
     if drawn:
         pictures.append(_animation(results.folder(drawn[0]), out))
@@ -34,7 +39,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         f"dirac.{word}": float(sum(game["verdict"] == word for game in games.values()))
         for word in ("converged", "cycle")
     }
-    return Content(values, kinds)
+    return Content(values, kinds, verdicts.claims(games, words, step.settings["learning_rate"]))
 
 
 def _spaces(games: dict[str, Any], paths: np.ndarray, out: Path) -> Picture:

@@ -11,12 +11,17 @@ from matplotlib.axes import Axes
 
 from pipeline.report import style
 from pipeline.report.chapter import Chapter, Content
+from pipeline.report.claims import Claim, short
 from pipeline.report.figures import Picture
 from pipeline.report.reported import Number, Reported
 from pipeline.report.results import Results
+from pipeline.report.verdicts import flow as rules
 from pipeline.runtime.plan import Plan
 
 WORDS = {"smooth": "smooth", "in_place": "in place"}
+ITERATIONS = 20_000  # of the report's training
+SHALLOW = 2  # layers of the report's shallowest flow
+DEFAULT = 0.01  # standard deviation of default parameters
 EPOCH = 200  # iterations that a row of `history.csv` is the mean of
 EXTENT = (-5.0, 5.0, -5.0, 5.0)
 SIDE = 1.75  # inches of a panel
@@ -51,7 +56,52 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         for mode, key in (("samples", "nll"), ("density", "loss"))
         for density in densities
     }
-    return Content(values, headlines)
+    return Content(values, headlines, _claims(results, scored, metrics))
+
+
+def _claims(results: Results, scored: Sequence[Plan], metrics: dict[int, Any]) -> list[Claim]:
+    """Test C50 to C56 and C58 on the runs that have finished."""
+    layers = next((results.metrics(step) for step in results.steps("planar")), {})
+    planar = next((f"figures/flow/{step.run}" for step in results.steps("planar")), "")
+    drawn = {layer["drawn"][1]: layer for layer in layers.get("layers", {}).values()}
+    iterations = min((results.settings(step)["iterations"] for step in scored), default=0)
+    limit = short(iterations, ITERATIONS)
+    densities = next(iter(metrics.values()))["protocol"]["densities"] if metrics else []
+
+    def numbers(mode: str, key: str, constraint: str = "in_place") -> rules.ByDensity:
+        """Return one score of the flows under the constraint that the reports used."""
+        return {
+            density: {
+                depth: {s: at[constraint][mode][density][key] for s, at in score["seeds"].items() if constraint in at}
+                for depth, score in metrics.items()
+            }
+            for density in densities
+        }
+
+    shallow = scored[0].run if scored else ""
+    fewest = {
+        name: numbers("samples", "test_nll", name).get("arcs", {}).get(SHALLOW, {}) for name in ("smooth", "in_place")
+    }
+    integrals: dict[str, list[float]] = {}
+    for score in metrics.values():
+        for seed, constraints in score["seeds"].items():
+            found = [at["integral"] for modes in constraints.values() for at in modes["samples"].values()]
+            integrals.setdefault(seed, []).extend(found)
+    return [
+        rules.determinant(layers.get("jacobian", {})),
+        rules.operations(layers.get("slope", {}), f"{planar}/operations.png"),
+        rules.groups(
+            [(layer["drawn"][1], layer["silhouette"]) for layer in layers.get("layers", {}).values()],
+            f"{planar}/transforms.png",
+        ),
+        rules.default(drawn[DEFAULT]["displacement"] if DEFAULT in drawn else None, f"{planar}/transforms.png"),
+        rules.deeper(numbers("samples", "test_nll"), "figures/flow/densities_arcs.png", limit),
+        rules.nearer(
+            numbers("density", "loss"), numbers("density", "energy_distance"), "figures/flow/samples_arcs.png", limit
+        ),
+        rules.integral(integrals, "figures/flow/densities_arcs.png"),
+        rules.constraint(fewest["smooth"], fewest["in_place"], f"figures/flow/{shallow}/constraints.png", limit),
+    ]
 
 
 def _depth(results: Results, step: Plan) -> int:
@@ -89,7 +139,8 @@ def _curves(results: Results, reported: Reported, step: Plan, out: Path) -> Pict
             if row is not None and isinstance(row.value, Number):
                 axes.plot(x[-1], row.value, "o", color=style.REPORTED, markersize=4, label="report 001", clip_on=False)
             lowest = min(results.curve(step, f"{density}_samples_{name}").to_numpy().min() for name in constraints)
-            axes.set_ylim(lowest - 0.08, lowest + 1.1)
+            shown = [lowest, *([row.value] if row is not None and isinstance(row.value, Number) else [])]
+            axes.set_ylim(min(shown) - 0.08, max(lowest + 1.1, *shown) + 0.02)
             axes.set_title(density, fontsize=9)
             axes.set_xlabel("iteration")
         grid[0, 0].set_ylabel("NLL (nats per point)")

@@ -1,6 +1,6 @@
 """Generative adversarial networks: scores with their protocols, metric against distance, samples, latent studies."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,20 +8,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import spearmanr
 
+from pipeline.gan import cost
 from pipeline.gan.losses import generator_loss
 from pipeline.report import figures, style
 from pipeline.report.chapter import Chapter, Content
 from pipeline.report.figures import Curve, Picture
 from pipeline.report.reported import Reported
 from pipeline.report.results import Results
+from pipeline.report.verdicts import gan as verdicts
+from pipeline.report.verdicts.gan import Seed
 from pipeline.runtime.plan import Plan
 
 SCALE = 2  # pixels of a picture per pixel of an image
+COLUMNS, WIDTH, HEIGHT = 3, 3.2, 2.5  # of charts with a panel for each run; inches of one
 ROW = 16  # images of a row
 STRIPS = 4  # interpolations shown
-SATURATED = 0.65  # nats of the JSD estimate, whose largest value is log 2 = 0.693
 
 
 @dataclass(frozen=True)
@@ -31,15 +33,22 @@ class Run:
     Args:
         train, score: its two steps.
         metrics: what the second one measured.
+        look: colour and dash of its lines, the same in all charts.
     """
 
     train: Plan
     score: Plan
     metrics: dict[str, Any]
+    look: dict[str, Any]
 
     @property
     def name(self) -> str:
         return self.train.run
+
+    @property
+    def judge(self) -> str:
+        """The feature network that scores it."""
+        return Path(self.score.inputs["features"]).name
 
     @property
     def measure(self) -> str:
@@ -64,19 +73,20 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     """Show every finished run of the family."""
     scored = {step.run: step for step in results.steps("score_gan")}
     runs = [
-        Run(step, scored[step.run], results.metrics(scored[step.run]))
-        for step in results.steps("train_gan")
-        if step.run in scored
+        Run(step, scored[step.run], results.metrics(scored[step.run]), style.line(number))
+        for number, step in enumerate(step for step in results.steps("train_gan") if step.run in scored)
     ]
     evaluators = {step.run: results.metrics(step) for step in results.steps("features")}
+    seeds = {run.name: _seeds(results, run) for run in runs}
     settings = {run.name: _flat({"data": run.metrics["protocol"]["data"], **run.train.settings}) for run in runs}
     values = {
         "settings": settings,
         "keys": list(dict.fromkeys(key for run in settings.values() for key in run)),
         "scores": {run.name: run.metrics for run in runs},
         "evaluators": evaluators,
-        "judges": {run.name: Path(run.score.inputs["features"]).name for run in runs},
-        "relations": {run.name: _relation(results, run) for run in runs},
+        "judges": {run.name: run.judge for run in runs},
+        "relations": {run.name: _relation(run, seeds[run.name]) for run in runs},
+        "saturated": verdicts.SATURATED,
         "charts": _charts(results, runs, out) if runs else [],
         "pictures": {run.name: _pictures(results, run, out) for run in runs},
     }
@@ -85,7 +95,37 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         for run in runs
         for key in ("frechet_distance", "inception_score")
     }
-    return Content(values, headlines)
+    tried = {
+        run.name: verdicts.Run(
+            seeds[run.name],
+            run.metrics["protocol"]["data"],
+            run.train.settings["steps"],
+            run.train.settings["ema"],
+        )
+        for run in runs
+    }
+    operations = {
+        step.run: cost.critic_step(*(step.settings[key] for key in ("network", "objective", "batch")))
+        for step in results.plans
+        if step.stage == "train_gan" and step.run in verdicts.GRID[:3]
+    }
+    return Content(values, headlines, verdicts.claims(tried, operations))
+
+
+def _seeds(results: Results, run: Run) -> dict[str, Seed]:
+    """Return what the run measured, seed by seed."""
+    columns = {
+        name: results.curve(run.train, name) for name in results.columns(run.train) if name not in ("seed", "epoch")
+    }
+    epochs = {"epoch": next(iter(columns.values())).index.tolist()}
+    return {
+        seed: Seed(
+            scores,
+            run.metrics["real"],
+            {**epochs, **{name: curve[int(seed)].tolist() for name, curve in columns.items()}},
+        )
+        for seed, scores in run.metrics["seeds"].items()
+    }
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
@@ -100,24 +140,16 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _relation(results: Results, run: Run) -> dict[str, Any]:
-    """Return how the run's own estimate moved with the Fréchet distance over its stored generators."""
-    metric = results.curve(run.train, f"test_{run.measure}")
-    logged = metric.index.to_numpy()
-    steps = [step for step in run.steps if step >= logged[0]]
-    nearest = [int(np.abs(logged - step).argmin()) for step in steps]
-    distances, found = run.distances().loc[steps], []
-    for column, seed in enumerate(distances.columns):
-        pair = metric[int(str(seed))].iloc[nearest], distances.iloc[:, column]
-        found.append(float(spearmanr(*pair).statistic) if len(steps) > 2 else float("nan"))
-    jsd = results.curve(run.train, "jsd")
-    slopes = results.curve(run.train, "slope"), results.curve(run.train, "slope_spread")
+def _relation(run: Run, seeds: Mapping[str, Seed]) -> dict[str, Any]:
+    """Return how the run's own estimate moved with the distance of its stored generators, means over seeds."""
+    each = list(seeds.values())
+    logged = each[0].curves["epoch"]
     return {
         "measure": run.measure,
-        "points": len(steps),
-        "correlation": float(np.mean(found)),
-        "saturated": float((jsd > SATURATED).to_numpy().mean()),
-        "slope": [float(curve.iloc[-1].mean()) for curve in slopes],
+        "points": sum(step >= logged[0] for step in run.steps),
+        "correlation": float(np.mean([verdicts.agreement(seed, f"test_{run.measure}") for seed in each])),
+        "saturated": float(np.mean([verdicts.saturated(seed) for seed in each])),
+        "slope": [float(np.mean([seed.curves[key][-1] for seed in each])) for key in ("slope", "slope_spread")],
     }
 
 
@@ -132,40 +164,51 @@ def _charts(results: Results, runs: Sequence[Run], out: Path) -> list[Picture]:
     ]
 
 
+def _by_judge(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Return the runs by the feature network that scores them: distances in two of them have no common scale."""
+    judged: dict[str, list[Run]] = {}
+    for run in runs:
+        judged.setdefault(run.judge, []).append(run)
+    return judged
+
+
 def _distance_chart(runs: Sequence[Run], out: Path) -> Picture:
-    path = "figures/gan/distance.png"
-    lines = [
-        Curve(run.name, run.distances(), {**style.line(n), "marker": "o", "markersize": 3})
-        for n, run in enumerate(runs)
-    ]
-    figures.curves(out / path, lines, "Fréchet distance", "generator steps", log=True)
+    path, judged = "figures/gan/distance.png", _by_judge(runs)
+    with style.cells(out / path, len(judged), min(len(judged), COLUMNS), WIDTH, 3.2) as panels:
+        for axes, (judge, group) in zip(panels, judged.items(), strict=True):
+            lines = [Curve(run.name, run.distances(), {**run.look, "marker": "o", "markersize": 3}) for run in group]
+            figures.plot(axes, lines, group[0].metrics["protocol"]["names"]["frechet_distance"])
+            axes.set(title=f"judged by {judge}", xlabel="generator steps", yscale="log")
+            axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3)
     caption = (
-        "F22 (and F17). Fréchet distance of the stored generators against generator steps, in each run's own"
-        " feature network: compare only runs that share it. Number of images as in the protocols below."
+        "F22 (and F17). Fréchet distance of the stored generators to the test images, against generator steps; a panel"
+        " for each feature network, whose scales have nothing in common. The number of images is in the protocols."
     )
     return Picture(path, "F22", caption)
 
 
 def _metric_chart(results: Results, runs: Sequence[Run], out: Path) -> Picture:
     path = "figures/gan/metrics.png"
-    with style.cells(out / path, len(runs), 4, 2.4, 1.9) as panels:
+    with style.cells(out / path, len(runs), COLUMNS, WIDTH, HEIGHT) as panels:
         for axes, run in zip(panels, runs, strict=True):
             for column, look in ((f"test_{run.measure}", "-"), (run.measure, (0, (1, 1.5)))):
                 curve = results.curve(run.train, column).mean(axis=1)
-                axes.plot(curve.index, curve, color=style.PALETTE[0], linestyle=look, linewidth=1.1)
+                axes.plot(curve.index, curve, color=style.PALETTE[0], linestyle=look, linewidth=1.3)
             other = axes.twinx()
             distances = run.distances().mean(axis=1)
-            other.plot(distances.index, distances, color=style.PALETTE[1], marker="o", markersize=3, linewidth=1.1)
+            other.plot(distances.index, distances, color=style.PALETTE[1], marker="o", markersize=3, linewidth=1.3)
             other.grid(visible=False)
-            axes.set_title(f"{run.name}: {run.measure.upper()}", fontsize=8)
-            axes.tick_params(labelsize=6, axis="both", labelcolor=style.PALETTE[0])
-            axes.tick_params(axis="x", labelcolor="black")
-            other.tick_params(labelsize=6, labelcolor=style.PALETTE[1])
+            other.spines["right"].set_visible(True)
+            axes.set(title=f"{run.name} ({run.metrics['protocol']['data']})", xlabel="generator steps")
+            axes.set_ylabel("W1 estimate" if run.measure == "w1" else "JSD (nats)", color=style.PALETTE[0])
+            other.set_ylabel("Fréchet distance", color=style.PALETTE[1])
+            axes.tick_params(axis="y", labelcolor=style.PALETTE[0])
+            other.tick_params(axis="y", labelcolor=style.PALETTE[1])
     caption = (
-        "F17 (figures 28 to 39 of report 001, with jsd_1). The distance that the run's loss estimates (blue, left"
-        " scale: JSD in"
-        " nats or W1 up to the critic's Lipschitz constant; solid on test images, dotted on training batches) and the"
-        " Fréchet distance (orange, right scale) against generator steps."
+        "F17 (figures 28 to 39 of report 001, with jsd_1). Blue, left scale: the distance that the run's loss"
+        " estimates, the JSD in nats, or W1 up to the critic's Lipschitz constant; solid on test images, dotted on"
+        " training batches."
+        " Orange, right scale: the Fréchet distance in the run's feature network. Means over seeds."
     )
     return Picture(path, "F17", caption)
 
@@ -173,15 +216,17 @@ def _metric_chart(results: Results, runs: Sequence[Run], out: Path) -> Picture:
 def _loss_chart(results: Results, runs: Sequence[Run], out: Path) -> Picture:
     path = "figures/gan/losses.png"
     names = {"loss_real": "critic, real", "loss_fake": "critic, fake", "loss_generator": "generator"}
-    with style.cells(out / path, len(runs), 4, 2.4, 1.9) as panels:
+    with style.cells(out / path, len(runs), COLUMNS, WIDTH, HEIGHT) as panels:
         for axes, run in zip(panels, runs, strict=True):
             for number, (column, label) in enumerate(names.items()):
                 curve = results.curve(run.train, column).mean(axis=1)
-                axes.plot(curve.index, curve, linewidth=1.0, label=label, color=style.PALETTE[number])
-            axes.set_title(run.name, fontsize=8)
-            axes.tick_params(labelsize=6)
-        panels[0].legend(fontsize=6)
-    caption = "F32 (figure 8 of report 004), every run: the critic's loss on real and on fake images, the generator's."
+                axes.plot(curve.index, curve, linewidth=1.3, label=label, **style.line(number))
+            axes.set(title=f"{run.name} ({run.metrics['protocol']['data']})", xlabel="generator steps", ylabel="loss")
+        panels[0].legend(fontsize=7)
+    caption = (
+        "F32 (figure 8 of report 004), for every run: the critic's loss on real and on fake images and the generator's,"
+        " means over the training batches since the row before and over seeds. The unit is that of each run's loss."
+    )
     return Picture(path, "F32", caption)
 
 
@@ -200,50 +245,49 @@ def _gradient_chart(out: Path) -> Picture:
         axes.legend()
     caption = (
         "The size of the generator's gradient through the critic's output. It vanishes on rejected fakes for the"
-        " saturating loss"
-        " (jsd) only; the non-saturating one (ns) vanishes on accepted fakes, and least squares (lsgan) on those"
-        " at its target 1."
+        " saturating loss (jsd) only; the non-saturating one (ns) vanishes on accepted fakes, and least squares (lsgan)"
+        " on those at its target 1 (claims C63 and C64)."
     )
     return Picture(path, "gradients of the generator's losses", caption)
 
 
 def _interpolation_chart(runs: Sequence[Run], out: Path) -> Picture:
     path = "figures/gan/interpolations.png"
-    shown = {"frechet_distance": "Fréchet distance", "confidence": "confidence", "sharpness": "sharpness"}
-    with style.cells(out / path, 2 * len(shown), len(shown), 2.8, 2.2) as panels:
-        for number, (key, label) in enumerate(shown.items()):
-            pair = panels[number], panels[number + len(shown)]
-            for axes, way in zip(pair, ("latent", "pixel"), strict=True):
-                for place, run in enumerate(runs):
+    shown = {"frechet_distance": "Fréchet distance", "sharpness": "sharpness"}
+    with style.cells(out / path, len(runs), COLUMNS, WIDTH, HEIGHT) as panels:
+        for axes, run in zip(panels, runs, strict=True):
+            other = axes.twinx()
+            other.grid(visible=False)
+            other.spines["right"].set_visible(True)
+            for side, colour, (key, label) in zip((axes, other), style.PALETTE, shown.items(), strict=False):
+                for way, dash in (("latent", "-"), ("pixel", (0, (1, 1.5)))):
                     values = run.metrics["mean"]["interpolations"][way][key]
-                    axes.plot(
-                        np.linspace(0, 1, len(values)), values, label=run.name, **style.line(place) | {"linewidth": 1.0}
-                    )
-                axes.set_title(f"{label}, {way} space", fontsize=8)
-                axes.tick_params(labelsize=6)
-                if key == "frechet_distance":
-                    axes.set_yscale("log")
-            pair[0].sharey(pair[1])
-        panels[0].legend(fontsize=4.5, ncols=2)
+                    side.plot(run.metrics["alphas"], values, color=colour, linestyle=dash, linewidth=1.3)
+                side.set_ylabel(label, color=colour)
+                side.tick_params(axis="y", labelcolor=colour)
+            axes.set(title=f"{run.name} ({run.metrics['protocol']['data']})", xlabel="weight of the first")
     caption = (
-        "Images between pairs of samples, mixed as codes (above) or as pixels (below), against the weight of the"
-        " first: Fréchet"
-        " distance to real images, mean confidence of the classifier, mean variance of the Laplacian of images in"
-        " [0, 1]."
+        "Images between pairs of samples, against the weight of the first: solid lines mixed as codes, dotted ones as"
+        " pixels (claims C15 and C16). Blue, left scale: Fréchet distance to test images in the run's feature network."
+        " Orange, right scale: sharpness, the mean variance of the Laplacian of images in [0, 1]. Means over seeds."
     )
     return Picture(path, "interpolations", caption)
 
 
 def _slope_chart(results: Results, runs: Sequence[Run], out: Path) -> Picture:
     path = "figures/gan/slopes.png"
-    with style.cells(out / path, len(runs), 4, 2.4, 1.7) as panels:
+    with style.cells(out / path, len(runs), COLUMNS, WIDTH, HEIGHT) as panels:
         for axes, run in zip(panels, runs, strict=True):
-            axes.hist(np.asarray(results.array(run.score, "slopes")), bins=40, color=style.PALETTE[0])
-            axes.axvline(1, color=style.REPORTED, linewidth=0.8)
-            axes.set_title(run.name, fontsize=8)
-            axes.tick_params(labelsize=6)
-            axes.set_yticks([])
-    caption = "Norm of the last critic's gradient at points between real and generated images; the line marks 1."
+            slopes = np.asarray(results.array(run.score, "slopes"))
+            axes.hist(slopes, bins=40, color=style.PALETTE[0])
+            axes.axvline(1, color=style.REPORTED, linewidth=1)
+            penalty = run.train.settings["objective"]["penalty"]
+            control = "spectral norm" if run.train.settings["network"]["spectral"] else f"penalty {penalty}"
+            axes.set(title=f"{run.name} ({control})", xlabel="norm of the gradient", ylabel="points")
+    caption = (
+        "Norm of the last critic's gradient at points between real test images and generated ones, first seed; the line"
+        " marks 1, the bound that W1 asks for."
+    )
     return Picture(path, "slopes of the critics", caption)
 
 

@@ -9,27 +9,68 @@ from matplotlib import colormaps
 from pipeline.report import autoencoders, figures, style
 from pipeline.report.autoencoders import NATS, about
 from pipeline.report.chapter import Chapter, Content
+from pipeline.report.claims import Claim, short
 from pipeline.report.figures import Curve, Picture
 from pipeline.report.reported import Reported
 from pipeline.report.results import Results
+from pipeline.report.verdicts import mlp_vae as rules
 from pipeline.runtime.plan import Plan
 
 NETWORKS = ("mlp_shallow",)
+OWN, GAN = "mlp_standardised", "mlp"  # report 004's autoencoder, and its GAN
+STEPS = 50 * -(-55_000 // 64)  # of the report's training
 
 
 def write(results: Results, reported: Reported, out: Path) -> Content:
     """Show every finished run of this network."""
     trained, scored = (autoencoders.of(results, stage, NETWORKS) for stage in ("train_vae", "likelihood"))
     metrics = {step.run: results.metrics(step) for step in scored}
+    judged = autoencoders.judged(results, NETWORKS)
     values = {
         "settings": autoencoders.settings(trained),
         "scores": metrics,
+        "judged": judged,
         "epochs": sorted({int(e) for found in metrics.values() for e in found["mean"].get("snapshots", {})}),
         "losses": [_loss(results, step, out) for step in trained],
         "runs": {step.run: _pictures(results, step, metrics[step.run], out) for step in scored},
     }
     headlines = {f"vae.{run}.squared_error": found["mean"]["squared_error"] for run, found in metrics.items()}
-    return Content(values, headlines)
+    return Content(values, headlines, _claims(results, metrics, judged))
+
+
+def _claims(results: Results, metrics: dict[str, Any], judged: dict[str, Any]) -> list[Claim]:
+    """Test C80 to C82 and C87 on the runs that have finished."""
+    trained = results.finished.get(("train_vae", OWN))
+    own = metrics.get(OWN, {})
+    limit = short(autoencoders.steps(results, trained), STEPS) if trained else ""
+    errors = {
+        seed: (scores["snapshots"]["1"]["squared_error"], scores["squared_error"])
+        for seed, scores in own.get("seeds", {}).items()
+        if "1" in scores.get("snapshots", {})
+    }
+    losses = {
+        results.settings(step)["likelihood"]: {
+            seed: curve[-1] for seed, curve in autoencoders.by_seed(results, step, "train_loss").items()
+        }
+        for step in autoencoders.of(results, "train_vae", NETWORKS)
+    }
+    codes = {place: own["codes"][place] for place in ("code", "map")} if "codes" in own else {}
+    samples = {
+        run: {seed: scores["samples"] for seed, scores in found["seeds"].items()} for run, found in judged.items()
+    }
+    scored = results.finished.get(("score_gan", GAN))
+    adversarial = {s: at["final"] for s, at in results.metrics(scored)["seeds"].items()} if scored else {}
+    folder = f"figures/vae/{OWN}"
+    return [
+        rules.early(errors, f"{folder}/epochs.png", limit),
+        rules.negative(losses, f"{folder}/loss.png"),
+        rules.clusters(
+            {place: found["knn_accuracy"] for place, found in codes.items()},
+            {place: found["silhouette"] for place, found in codes.items()},
+            f"{folder}/map.png", limit,
+        ),
+        rules.models(samples, adversarial, OWN, f"{folder}/samples.png", limit),
+    ]  # fmt: skip
 
 
 def _loss(results: Results, step: Plan, out: Path) -> Picture:
@@ -93,4 +134,4 @@ def _map(results: Results, step: Plan, path: Path) -> None:
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=2)
 
 
-CHAPTER = Chapter("mlp_vae.md.j2", autoencoders.READS, ("I",), write)
+CHAPTER = Chapter("mlp_vae.md.j2", {**autoencoders.READS, "score_gan": ("metrics.json",)}, ("I",), write)

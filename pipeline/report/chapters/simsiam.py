@@ -1,6 +1,6 @@
-"""SimSiam and its ablations: curves, collapse measures, nearest neighbours, linear probe, claims C20 to C24."""
+"""SimSiam and its ablations: curves, collapse measures, nearest neighbours, linear probe."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,19 +10,12 @@ from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from pipeline.report import figures, style
 from pipeline.report.chapter import Chapter, Content
-from pipeline.report.claims import Claim
 from pipeline.report.figures import Curve, Picture
 from pipeline.report.reported import Reported
 from pipeline.report.results import Results
+from pipeline.report.verdicts import simsiam as rules
+from pipeline.report.verdicts.simsiam import Scores
 from pipeline.runtime.plan import Plan
-
-Score = Mapping[str, Any]  # of one seed, as `metrics.json` has it
-Scores = Mapping[str, Score]  # by seed
-
-COLLAPSED_LOSS, COLLAPSED_STD, COLLAPSED_RANK = -0.9, 0.35, 1.5
-LEARNED = 10.0  # points of kNN accuracy above the untrained network
-WORSE = 5.0  # points below the default: over three standard errors of a difference between two sets of 2,000 answers
-EARLY = 0.2  # share of the epochs after which C24 looks at loss and accuracy: 20 of the reports' 100
 
 
 @dataclass(frozen=True)
@@ -72,8 +65,12 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
             for run, scores in metrics.items()
         ],
         "protocols": list(dict.fromkeys((m["protocol"]["knn"], m["protocol"]["probe"]) for m in metrics.values())),
-        "rule": {"loss": COLLAPSED_LOSS, "std": COLLAPSED_STD, "rank": COLLAPSED_RANK, "learned": LEARNED},
-        "claims": claims(seeds, _later(results, "default") if seeds["default"] else {}),
+        "rule": {
+            "loss": rules.COLLAPSED_LOSS,
+            "std": rules.COLLAPSED_STD,
+            "rank": rules.COLLAPSED_RANK,
+            "learned": rules.LEARNED,
+        },
         "views": _views(results, scored[0], out) if scored else None,
     }
     headlines: dict[str, float] = {}
@@ -81,7 +78,9 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         mean = scores["mean"]
         headlines |= {f"simsiam.{run}.{key}": mean[key]["last"] for key in ("loss", "knn")}
         headlines |= {f"simsiam.{run}.{key}": mean[key] for key in ("probe", "feature_std", "effective_rank")}
-    return Content(values, headlines)
+    return Content(
+        values, headlines, rules.claims(seeds, _later(results, "default") if seeds["default"] else {}, _shown(seeds))
+    )
 
 
 def variant(settings: Mapping[str, Any]) -> str:
@@ -92,115 +91,20 @@ def variant(settings: Mapping[str, Any]) -> str:
     return kinds[settings["network"]["predictor"]]
 
 
-def verdict(score: Score) -> str:
-    """Judge one seed by rule: `collapsed`, `healthy` or `not learning`.
-
-    Collapsed: the loss is at most -0.9, and the features hardly differ or lie along one direction. A small deviation
-    alone would not do, an untrained network has one too; a large one does not clear it, two opposite points have it.
-    Healthy: nearest neighbours classify at least ten points better than with the untrained network.
-    """
-    flat = score["feature_std"] <= COLLAPSED_STD or score["effective_rank"] <= COLLAPSED_RANK
-    if score["loss"]["last"] <= COLLAPSED_LOSS and flat:
-        return "collapsed"
-    return "healthy" if score["knn"]["last"] - score["untrained"]["knn"] >= LEARNED else "not learning"
-
-
-def claims(seeds: Mapping[str, Scores], later: Mapping[str, tuple[float, float]]) -> list[Claim]:
-    """Test claims C20 to C24.
-
-    Args:
-        seeds: the scores of each variant, by seed; a variant that is not there has none.
-        later: for each seed of the default, the shares of the loss's fall and of the accuracy's rise that come after
-            the first `EARLY` of the epochs.
-    """
-    default, spikes = seeds["default"], seeds["no_predictor"].values()
-    below = f"collapsed by the rule above, and kNN at least {WORSE:g} points below that of the same seed's default"
-    first = f"; best epoch {_each((score['knn']['best_epoch'] for score in spikes), 0)}" if spikes else ""
-    return [
-        Claim(
-            "C20",
-            "000, 002",
-            "With stop-gradient the loss falls slowly and kNN accuracy rises from 25 to 60 % in about 100 epochs.",
-            "healthy by the rule above, and the loss falls; on CIFAR-10 58 to 62 % are expected after 102 epochs",
-            _found(default),
-            [verdict(s) == "healthy" and s["loss"]["last"] < s["loss"]["first"] for s in default.values()],
-        ),
-        Claim(
-            "C21",
-            "000, 002",
-            "Without stop-gradient the loss goes to -1 and kNN accuracy to about chance: collapse.",
-            below,
-            _found(seeds["no_stop_gradient"]),
-            _collapses(seeds["no_stop_gradient"], default),
-        ),
-        Claim(
-            "C22",
-            "000, 002",
-            "Without predictor it collapses likewise, with early spikes of the accuracy.",
-            below,
-            _found(seeds["no_predictor"]) + first,
-            _collapses(seeds["no_predictor"], default),
-        ),
-        Claim(
-            "C23",
-            "002",
-            "With a fixed random predictor it neither learns nor collapses; the loss stays high.",
-            "not learning by the rule above",
-            _found(seeds["fixed_predictor"]),
-            [verdict(score) == "not learning" for score in seeds["fixed_predictor"].values()],
-        ),
-        Claim(
-            "C24",
-            "000",
-            "The loss changes little after epoch 20 while the accuracy keeps growing.",
-            "of the whole change, the accuracy has at least twice the loss's share after the first fifth of the epochs",
-            "; ".join(f"then {loss:.0%} of the loss's fall, {knn:.0%} of kNN's rise" for loss, knn in later.values()),
-            [knn >= 2 * loss for loss, knn in later.values()],
-        ),
-    ]
-
-
-def _collapses(scores: Scores, default: Scores) -> list[bool]:
-    pairs = [(score, default[seed]) for seed, score in scores.items() if seed in default]
-    return [
-        verdict(score) == "collapsed" and whole["knn"]["last"] - score["knn"]["last"] >= WORSE for score, whole in pairs
-    ]
-
-
-def _found(scores: Scores) -> str:
-    """Say what was measured; a slash stands between seeds."""
-    if not scores:
-        return ""
-
-    def of(number: Callable[[Score], float], digits: int = 2) -> str:
-        return _each(map(number, scores.values()), digits)
-
-    return (
-        f"loss {of(lambda s: s['loss']['first'])} → {of(lambda s: s['loss']['last'])},"
-        f" kNN {of(lambda s: s['knn']['first'], 1)} → {of(lambda s: s['knn']['last'], 1)} %"
-        f" (untrained {of(lambda s: s['untrained']['knn'], 1)}),"
-        f" deviation {of(lambda s: s['feature_std'])}, rank {of(lambda s: s['effective_rank'])}"
-    )
-
-
-def _each(values: Iterable[float], digits: int) -> str:
-    return " / ".join(f"{value:.{digits}f}" for value in values)
-
-
 def _later(results: Results, run: str) -> dict[str, tuple[float, float]]:
     """Return per seed the shares of the loss's fall and of the accuracy's rise after the first epochs."""
     step = results.finished["train_simsiam", run]
     loss, knn = (results.curve(step, column) for column in ("loss", "knn"))
-    return {str(seed): (_share(loss[seed].to_numpy()), _share(knn[seed].to_numpy())) for seed in loss}
+    return {str(s): (rules.later(loss[s].to_numpy()), rules.later(knn[s].to_numpy())) for s in loss}
 
 
-def _share(curve: np.ndarray) -> float:
-    whole = curve[-1] - curve[0]
-    return float((curve[-1] - curve[max(1, round(EARLY * len(curve))) - 1]) / whole) if whole else 0.0
+def _shown(seeds: Mapping[str, Scores]) -> dict[str, str]:
+    """Return the path of the curves of each variant that has run."""
+    return {name: f"figures/simsiam/{name}/curves.png" for name, scores in seeds.items() if scores}
 
 
 def _verdicts(scores: Scores) -> str:
-    words = [verdict(score) for score in scores.values()]
+    words = [rules.verdict(score) for score in scores.values()]
     return ", ".join(
         f"{word} ({words.count(word)} of {len(words)} seeds)" if len(words) > 1 else word
         for word in dict.fromkeys(words)

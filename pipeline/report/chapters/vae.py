@@ -6,16 +6,24 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
+from pipeline.flow.cost import Operations
 from pipeline.report import autoencoders, figures, style
 from pipeline.report.autoencoders import NATS, about, lines, look
 from pipeline.report.chapter import Chapter, Content
+from pipeline.report.claims import Claim, elsewhere, short
 from pipeline.report.figures import Curve, Picture
 from pipeline.report.reported import Reported
 from pipeline.report.results import Results
+from pipeline.report.verdicts import vae as rules
 from pipeline.runtime.plan import Plan
+from pipeline.vae.objective import kl_analytic, kl_monte_carlo
 
 NETWORKS = ("mlp", "conv")
+CLOSED, MONTE_CARLO = "bernoulli", "bernoulli_mc"  # the runs that claims compare, as in reported.yaml
+DRAWS = (1, 10, 1000)  # of the Monte-Carlo KL whose operations are counted
+STEPS = 20 * 50_000 // 64  # of the reports' training
 
 
 def write(results: Results, reported: Reported, out: Path) -> Content:
@@ -38,7 +46,71 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     headlines: dict[str, float] = {}
     for step in scored:
         headlines |= {f"vae.{step.run}.{key}": value for key, value in _headlines(metrics[step.run]).items()}
-    return Content(values, headlines)
+    return Content(values, headlines, _claims(results, reported, metrics))
+
+
+def _claims(results: Results, reported: Reported, metrics: dict[str, Any]) -> list[Claim]:
+    """Test C01 to C06 and C57 on the runs that have finished."""
+    closed, estimated = (metrics.get(run, {}).get("seeds", {}) for run in (CLOSED, MONTE_CARLO))
+    trained = results.finished.get(("train_vae", CLOSED))
+    row = reported.row("000-vae-target")
+    found = results.find(row.ours)
+    own = elsewhere(reported.conditions(row), found.facts) if found else ""
+    scarce = short(autoencoders.steps(results, trained), STEPS) if trained else ""
+    curves = autoencoders.by_seed(results, trained, "valid_elbo") if trained else {}
+    long = [step for step in autoencoders.of(results, "train_vae", NETWORKS) if trained and _longer(step, trained)]
+    layers = _layers(results, results.steps("likelihood"), metrics) if metrics else None
+    tests = {
+        count: {seed: scores["elbo"]["test"] for seed, scores in metrics[run]["seeds"].items()}
+        for run, count in (layers["runs"] if layers else {}).items()
+    }
+    path = {name: f"figures/vae/{name}.png" for name in ("elbo", "negative_elbo", "printed_elbo", "log_likelihood")}
+    return [
+        rules.target({seed: curve[-1] for seed, curve in curves.items()}, path["elbo"], own),
+        rules.estimators(_at_200(closed), _at_200(estimated), path["log_likelihood"], scarce),
+        _cost(trained, metrics),
+        rules.descent({seed: [-v for v in curve] for seed, curve in curves.items()}, path["printed_elbo"], scarce),
+        rules.bound(
+            {seed: scores["elbo"]["test"] for seed, scores in closed.items()},
+            {seed: {k: at["value"] for k, at in scores["log_likelihood"].items()} for seed, scores in closed.items()},
+            path["log_likelihood"],
+        ),
+        rules.longer(
+            autoencoders.by_seed(results, long[0], "valid_elbo") if long else {}, path["elbo"],
+            elsewhere({"data": row.protocol["data"]}, {"data": autoencoders.data(long[0])}) if long else "",
+        ),
+        rules.layers(
+            tests.get(0, {}), {count: scores for count, scores in tests.items() if count}, path["log_likelihood"],
+            scarce,
+        ),
+    ]  # fmt: skip
+
+
+def _longer(step: Plan, other: Plan) -> bool:
+    """Return whether a training differs from another in nothing but more epochs, and its seeds."""
+    rest, own = ({k: v for k, v in plan.settings.items() if k not in ("epochs", "seeds")} for plan in (step, other))
+    return rest == own and step.inputs == other.inputs and step.settings["epochs"] > other.settings["epochs"]
+
+
+def _at_200(seeds: dict[str, Any]) -> dict[str, float]:
+    estimates = {seed: scores["log_likelihood"].get(rules.IMPORTANCE) for seed, scores in seeds.items()}
+    return {seed: at["value"] for seed, at in estimates.items() if at}
+
+
+def _cost(trained: Plan | None, metrics: dict[str, Any]) -> Claim:
+    """Test C03 by counting what the two functions of KL compute for one image."""
+    latent = trained.settings["latent"] if trained else 100
+    mean, logvar = torch.empty((2, 1, latent), device="meta")
+    with (closed := Operations()):
+        kl_analytic(mean, logvar)
+    estimates = {}
+    for draws in DRAWS:
+        noise = torch.empty((draws, 1, latent), device="meta")
+        with (estimated := Operations()):
+            kl_monte_carlo(mean, logvar, noise)
+        estimates[draws] = estimated.count
+    weights = sum(layer["parameters"] for layer in metrics[CLOSED]["layers"]) if CLOSED in metrics else 0
+    return rules.cost(closed.count, estimates, 6 * weights)  # a product and a sum per weight, three times
 
 
 def _layers(results: Results, steps: Sequence[Plan], metrics: dict[str, Any]) -> dict[str, Any] | None:

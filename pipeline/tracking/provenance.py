@@ -1,0 +1,84 @@
+"""What differs from machine to machine, beside the report: hardware, versions of the code, seconds per stage."""
+
+import os
+import platform
+import shutil
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+from pipeline.runtime.plan import read_all
+from pipeline.tracking import seconds
+
+FILE = Path("reports/provenance.md")
+
+
+def write(root: Path = Path()) -> Path:
+    """Write `reports/provenance.md` below `root` and return its path."""
+    plans = read_all(root)
+    took = seconds.read(plans, root)
+    rows = [f"| {plan.address} | {_shown(took.get(plan.address))} |" for plan in plans]
+    facts = {
+        "processor": f"{processor()}, {os.cpu_count()} cores",
+        "memory": f"{_memory():.1f} GiB",
+        "accelerator": _accelerators(),
+        "system": platform.platform(),
+        "Python": platform.python_version(),
+        "torch": version("torch"),
+        "git revision": _revision(root),
+    }
+    text = [
+        "# Where and when this was run",
+        "",
+        "Written after `dvc repro`, and no output of it: the same results on another machine give another file.",
+        "",
+        "| | |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in facts.items()),
+        "",
+        f"Seconds of each stage that this checkout has run itself, {sum(took.values()):,.0f} in all. A stage that went"
+        " on from a checkpoint counts from there; one without a number came from the cache.",
+        "",
+        "| stage | seconds |",
+        "|---|---:|",
+        *rows,
+    ]
+    (root / FILE).parent.mkdir(exist_ok=True)
+    (root / FILE).write_text("\n".join(text) + "\n", encoding="utf-8")
+    return root / FILE
+
+
+def processor() -> str:
+    """Return the name of the processor."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.split(": ")[1] for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _memory() -> float:
+    """Return the machine's memory in GiB."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+
+
+def _accelerators() -> str:
+    """Ask the driver, which is faster than importing torch."""
+    if not shutil.which("nvidia-smi"):
+        return "none"
+    query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    found = subprocess.run(query, capture_output=True, text=True, check=False)
+    return "; ".join(found.stdout.splitlines()) or "none"
+
+
+def _revision(root: Path) -> str:
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+    if not shutil.which("git") or not (head := git("rev-parse", "HEAD")):
+        return "not a git checkout"
+    return head + (" with changes" if git("status", "--porcelain", "--untracked-files=no") else "")
+
+
+def _shown(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:,.1f}"
