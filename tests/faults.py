@@ -30,6 +30,7 @@ SMALL = {
     "simsiam": {"epochs": 2},
     "flow": {"iterations": 400, "points": 500, "seeds": [0]},
     "features": {"epochs": 1, "samples": 100, "kid_subset_size": 50},
+    "samples": {"count": 100},
 }
 TRAININGS = {"train_vae": "models/vae", "train_gan": "models/gan", "train_simsiam": "models/simsiam"}
 TRAININGS |= {"train_flow": "models/flow", "features": "models/features", "dirac": "scores/dirac"}
@@ -117,6 +118,8 @@ def small(folder: Path) -> Checkout:
         params["data"] = {name: original["data"][name] for name in ("binarized_digits28", "shapes32_small")}
         runs = {"vae": {"one": {"data": "binarized_digits28"}}, "simsiam": {"one": {"data": "shapes32_small"}}}
         runs["features"] = {"one": {"data": "shapes32_small"}}
+        runs["samples"] = {"one": {"data": "shapes32_small", "vae": "pictures", "features": "one"}}
+        runs["vae"]["pictures"] = {"data": "shapes32_small", "network": "conv32", "hidden": 4, "epochs": 1}
         runs["gan"] = {"one": {"data": "shapes32_small", "features": "one"}}
         runs["flow"] = dict([next(iter(original["flow"]["runs"].items()))])
         for family, entries in runs.items():

@@ -1,25 +1,26 @@
-"""What `kill -9` of DVC in the middle of a write leaves behind: DVC overwrites these two files in place."""
+"""What `kill -9` of DVC leaves behind: two files that it overwrites in place, and locks of processes that are gone."""
 
 import json
 import re
+from itertools import chain
 from pathlib import Path
 
+import psutil
 import yaml
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from voluptuous import Invalid
 
 
 def mend(root: Path = Path()) -> list[str]:
-    """Make half-written files of DVC readable again, and return a sentence for each.
+    """Make half-written files of DVC readable again, drop locks that nobody holds, and return a sentence for each.
 
     Of `dvc.lock` all entries but the last, which was cut off, are kept. What is lost comes back from DVC's run cache:
     nothing is computed again. A file that is broken in another way is left to its owner. No DVC may be at work.
     """
     said = []
-    readers = root / ".dvc/tmp/rwlock"
-    if readers.exists() and not _is_json(readers.read_text()):
-        readers.unlink()
-        said.append(f"{readers} was half-written when DVC was killed: removed")
+    locks = root / ".dvc/tmp/rwlock"
+    if locks.exists():
+        said += _mend_locks(locks)
     record = root / "dvc.lock"
     if record.exists() and not _is_record(text := record.read_text()):
         head, *entries = re.split(r"(?m)^(?=  \S)", text)
@@ -34,12 +35,32 @@ def mend(root: Path = Path()) -> list[str]:
     return said
 
 
-def _is_json(text: str) -> bool:
+def _mend_locks(file: Path) -> list[str]:
     try:
-        json.loads(text)
+        held = json.loads(file.read_text())
     except ValueError:
+        file.unlink()
+        return [f"{file} was half-written when DVC was killed: removed"]
+    written = file.stat().st_mtime
+    writers, readers = held.get("write", {}), held.get("read", {})
+    holders = [*writers.values(), *chain.from_iterable(readers.values())]
+    gone = {one["pid"] for one in holders if not _is_alive(one["pid"], written)}
+    if not gone:
+        return []
+    writers = {path: one for path, one in writers.items() if one["pid"] not in gone}
+    readers = {path: [one for one in ones if one["pid"] not in gone] for path, ones in readers.items()}
+    file.write_text(json.dumps({"write": writers, "read": {path: ones for path, ones in readers.items() if ones}}))
+    return [f"{file} had locks of {len(gone)} processes that are gone: removed"]
+
+
+def _is_alive(process: int, since: float) -> bool:
+    # DVC asks only whether the number is in use: also that of a zombie whose parent never waits for it, as in a
+    # container without an init, and one that was given anew since the lock was written.
+    try:
+        found = psutil.Process(process)
+        return bool(found.status() != psutil.STATUS_ZOMBIE and found.create_time() <= since)
+    except psutil.NoSuchProcess:
         return False
-    return True
 
 
 def _is_record(text: str) -> bool:

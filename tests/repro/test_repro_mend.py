@@ -1,3 +1,9 @@
+import json
+import os
+import subprocess
+import sys
+import time
+
 import yaml
 
 from pipeline.repro.mend import mend
@@ -43,3 +49,24 @@ def test_half_a_list_of_readers_is_removed(tmp_path):
         (tmp_path / ".dvc/tmp/rwlock").write_text(text)
         assert len(mend(tmp_path)) == 1
         assert not (tmp_path / ".dvc/tmp/rwlock").exists()
+
+
+def test_locks_of_processes_that_are_gone_are_dropped(tmp_path):
+    (tmp_path / ".dvc/tmp").mkdir(parents=True)
+    locks = tmp_path / ".dvc/tmp/rwlock"
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    zombie = subprocess.Popen([sys.executable, "-c", ""])  # that nobody waits for yet
+    os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
+    alive, other = ({"pid": process, "cmd": "dvc repro"} for process in (os.getpid(), os.getppid()))
+    dead = [{"pid": process.pid, "cmd": "dvc repro"} for process in (ended, zombie)]
+    held = {"write": {"a": alive, "b": dead[0]}, "read": {"c": [dead[1], other], "d": dead}}
+    locks.write_text(json.dumps(held))
+    assert "2 processes" in mend(tmp_path)[0]
+    assert json.loads(locks.read_text()) == {"write": {"a": alive}, "read": {"c": [other]}}
+    assert mend(tmp_path) == []
+    long_ago = time.time() - 1e9  # before either process began: their numbers were given anew
+    os.utime(locks, (long_ago, long_ago))
+    mend(tmp_path)
+    assert json.loads(locks.read_text()) == {"write": {}, "read": {}}
+    zombie.wait()
