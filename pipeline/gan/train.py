@@ -18,6 +18,7 @@ from pipeline.gan.average import Average
 from pipeline.gan.model import Model, Scale, save_weights, snapshot_name
 from pipeline.gan.penalties import USUAL_POINTS, interpolate, norms, penalty, slopes
 from pipeline.runtime import history, seeding
+from pipeline.runtime.adam import Adam
 from pipeline.runtime.checkpoint import Checkpoint
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import bar
@@ -75,15 +76,12 @@ class Player:
     ) -> None:
         self.net = net.to(memory_format=torch.channels_last)  # a quarter faster
         self._rate, self._decay_steps = learning_rate, decay_steps
-        self.optimiser = torch.optim.Adam(
-            net.parameters(), lr=learning_rate, betas=(betas[0], betas[1]), weight_decay=weight_decay, fused=True
-        )
+        self.optimiser = Adam(net.parameters(), learning_rate, (betas[0], betas[1]), weight_decay)
 
     def step(self, loss: Tensor, done: int) -> None:
         """Descend one step after `done` earlier ones."""
         if self._decay_steps:
-            for group in self.optimiser.param_groups:
-                group["lr"] = self._rate * max(0.0, 1 - done / self._decay_steps)
+            self.optimiser.lr = self._rate * max(0.0, 1 - done / self._decay_steps)
         self.optimiser.zero_grad()
         # not autograd.grad: its results may have other strides than the weights, which the fused Adam does not notice
         loss.backward(inputs=list(self.net.parameters()))
@@ -95,15 +93,6 @@ class Player:
     def resume(self, state: dict[str, Any]) -> None:
         self.net.load_state_dict(state["net"])
         self.optimiser.load_state_dict(state["optimiser"])
-        for (
-            weight,
-            moments,
-        ) in self.optimiser.state.items():  # a checkpoint keeps no strides, and the fused Adam needs them
-            moments |= {
-                key: torch.empty_like(weight).copy_(value)
-                for key, value in moments.items()
-                if value.shape == weight.shape
-            }
 
 
 class Trainer:

@@ -10,6 +10,7 @@ from torch import Tensor
 from pipeline.data import store
 from pipeline.data.batches import epoch_batches
 from pipeline.runtime import history
+from pipeline.runtime.adam import Adam
 from pipeline.runtime.checkpoint import Checkpoint
 from pipeline.runtime.progress import bar
 from pipeline.runtime.seeding import generator, seeded
@@ -75,7 +76,7 @@ def fit(
         for seed in seeds:
             with seeded(seed, "init"):
                 model = networks.build(**settings).to(device)
-            optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
+            optimiser = Adam(model.parameters(), lr=learning_rate)
             checkpoint = Checkpoint(scratch, f"seed_{seed}", device)
             curve: list[dict[str, float]] = []
             stored: dict[int, networks.Weights] = {}
@@ -112,7 +113,7 @@ def fit(
 
 def train_epoch(
     model: networks.Vae,
-    optimiser: torch.optim.Optimizer,
+    optimiser: Adam,
     images: Tensor,
     random: torch.Generator,
     *,

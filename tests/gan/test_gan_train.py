@@ -155,7 +155,7 @@ def test_the_learning_rate_falls_on_a_straight_line():
     rates = []
     for done in range(13):
         player.step(player.net.weight.sum() + player.net.bias.sum(), done)
-        rates.append(player.optimiser.param_groups[0]["lr"])
+        rates.append(player.optimiser.lr)
     assert rates == pytest.approx([1e-3 * max(0, 1 - n / 10) for n in range(13)])
 
 
