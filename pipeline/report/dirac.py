@@ -62,5 +62,7 @@ def portrait(axes: Any, name: str, game: dict[str, Any], path: np.ndarray) -> No
     axes.plot(path[0, 0], path[0, 2], marker="o", markersize=3, color=style.REPORTED)
     axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
     axes.set_title(f"{title(name, game)}: {game['verdict']}", fontsize=7)
+    axes.set_xlabel("ψ0", fontsize=7, labelpad=0)
+    axes.set_ylabel("θ", fontsize=7, labelpad=0, rotation=0)
     axes.tick_params(labelsize=6)
     axes.grid(visible=False)
