@@ -114,7 +114,7 @@ def bring(stage: str, commit: str, text: str) -> tuple[str, str]:
         try:
             workers.run(stage, *([*command, stage] for command in SHARE))
         except StageError as error:
-            reason = f"{error} on {socket.gethostname()}"
+            reason = f"{error.reason} on {socket.gethostname()}"
         return reason, log_of(stage).read_text(errors="replace")
 
 

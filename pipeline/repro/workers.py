@@ -26,6 +26,7 @@ class StageError(Exception):
     def __init__(self, stage: str, log: Path, reason: str) -> None:
         super().__init__(f"{stage}: {reason}")
         self.log = log
+        self.reason = reason
 
 
 def log_of(stage: str) -> Path:
