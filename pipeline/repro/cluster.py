@@ -64,7 +64,7 @@ class Cluster:
         except UserError:
             raise
         except Exception as error:  # of Dask, which has many: no worker left, a scheduler that went away
-            reason, printed = str(error), ""
+            reason, printed = f"Dask: {error.__cause__ or error}", ""
         log.write_text(printed)
         if reason:
             raise StageError(stage, log, reason)
