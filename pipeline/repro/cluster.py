@@ -41,7 +41,7 @@ class Cluster:
             raise UserError(f"This is {self._order[0]}: other clones can follow a commit only. params.yaml is sent.")
         try:
             self._client = Client(address, set_as_default=False)
-        except (OSError, ValueError) as error:
+        except (OSError, TypeError, ValueError) as error:  # away, no certificate, no address
             raise UserError(f"{address}: no Dask scheduler answers: {error}") from None
 
     @property
