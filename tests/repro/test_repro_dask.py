@@ -116,17 +116,16 @@ def test_two_clones_share_the_work_and_the_record_is_that_of_a_serial_run(machin
     assert (machines.master.folder / "report.txt").exists()
 
 
-def test_a_worker_killed_in_mid_stage_is_replaced_by_the_other(machines, serial):
+@pytest.mark.parametrize("nanny", ["left alive, starts it anew", "killed too"])
+def test_a_worker_killed_in_mid_stage_is_replaced(machines, serial, nanny):
     machines.work()
     running = machines.master.start("--dask", machines.address)
     clone = machines.where("make@-a")
     for process, command in clone.processes().items():
-        if "pipeline.repro.worker" not in command and "step.py" not in command:
-            os.kill(process, signal.SIGKILL)  # the worker and its nanny; DVC and the stage are to notice
+        if "spawn_main" in command or (nanny == "killed too" and "dask" in command):
+            os.kill(process, signal.SIGKILL)  # DVC and the stage are to notice
     output, _ = running.communicate(timeout=300)
     assert running.returncode == 0, output
-    assert clone.quiet(1)
-    assert "make@-a end" not in (clone.folder / "times").read_text()
     assert machines.ran() == ONCE | {"make@-a": 2}
     assert machines.master.lock() == serial
 
