@@ -44,14 +44,18 @@ class Checkout:
         return _Params(self.folder / "params.yaml")
 
     def run(self, *command: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run a command inside the copy, with this interpreter first on the path."""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        unset = ("DVC_ROOT", "DVC_STAGE", "DATA_MIRROR", "MLFLOW_TRACKING_URI", "PIPELINE_DEVICE", "PIPELINE_THREADS")
-        environment = {key: value for key, value in os.environ.items() if key not in unset}
-        environment |= {"PATH": path, "PIPELINE_TRACKING": "off", **variables}
+        """Run a command inside the copy."""
+        environment = self.environment(**variables)
         done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0 or not check, f"{command} failed:\n{done.stdout}{done.stderr}"
         return done
+
+    def environment(self, **variables: str) -> dict[str, str]:
+        """Return this process's variables without those that matter here, and this interpreter first on the path."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        unset = ("DVC_ROOT", "DVC_STAGE", "DATA_MIRROR", "MLFLOW_TRACKING_URI", "PIPELINE_DEVICE", "PIPELINE_THREADS")
+        kept = {key: value for key, value in os.environ.items() if key not in unset}
+        return kept | {"PATH": path, "PIPELINE_TRACKING": "off", **variables}
 
     def repro(self, *arguments: str, **variables: str) -> set[str]:
         """Run `dvc repro` and return the stages it ran."""

@@ -1,28 +1,29 @@
 """Run everything that params.yaml asks for and is not done yet, several stages at once.
 
-`python -m pipeline.repro --jobs 4 --gpus 0,1 --per-gpu 2 [target ...]`; the plain `dvc repro` at its end proves it.
+`python -m pipeline.repro --jobs 4 --gpus 0,1 --per-gpu 2 [target ...]`, or on several machines `--dask tcp://...`, see
+cluster/dask.md; the plain `dvc repro` at its end proves it.
 """
 
 import argparse
-import fcntl
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
+import networkx as nx
+
 from pipeline.config import params
 from pipeline.repro import graph
+from pipeline.repro.alone import alone
+from pipeline.repro.cluster import Cluster
 from pipeline.repro.mend import mend
 from pipeline.repro.ready import carry_out
 from pipeline.repro.watch import Progress, end_of
 from pipeline.repro.workers import StageError, Workers
 from pipeline.runtime.errors import UserError
-from pipeline.runtime.paths import scratch
 from pipeline.tracking import seconds
 
 LINES = 25  # of a failed stage's log
@@ -34,12 +35,16 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         params.write(params.expand(params.read(Path("params.yaml"))))
-        with _alone() as lock:
-            for sentence in mend():
-                print(f"mended: {sentence}", flush=True)
-            if len(options.slots) > 1:
-                _together(options, lock)
-            sys.exit(subprocess.run(["dvc", "--wait-for-lock", "repro", *options.targets], check=False).returncode)
+        if options.dask:
+            _elsewhere(options)
+        with alone() as lock:
+            _mend()
+            if len(options.slots) > 1 and not options.dask:
+                todo, _ = _ask(options.targets)
+                _carry_out(todo, Workers(options.slots, lock), len(options.slots))
+            pull = ["--pull"] if options.dask else []
+            repro = ["dvc", "--wait-for-lock", "repro", *pull, *options.targets]
+            sys.exit(subprocess.run(repro, check=False).returncode)
     except UserError as error:
         sys.exit(str(error))
     except StageError as error:
@@ -50,30 +55,38 @@ def main() -> None:
         sys.exit(130)
 
 
-def _together(options: argparse.Namespace, lock: int) -> None:
+def _elsewhere(options: argparse.Namespace) -> None:
+    """Have everything done by other clones; one of them may be this one, whose lock is left to its worker."""
+    cluster = Cluster(options.dask)
+    with alone():
+        _mend()
+        todo, done = _ask(options.targets)
+        if done and subprocess.run(["dvc", "--wait-for-lock", "push", "--run-cache", *done], check=False).returncode:
+            raise UserError("DVC cannot push what is done already, and the workers would do it again.")
+    # Every clone makes the plan itself: DVC's run cache has no place for an output that persists.
+    todo = todo.subgraph(set(todo) - {graph.PLAN})
+    _carry_out(todo, cluster, options.jobs or max(1, cluster.width))
+
+
+def _mend() -> None:
+    for sentence in mend():
+        print(f"mended: {sentence}", flush=True)
+
+
+def _ask(targets: list[str]) -> tuple["nx.DiGraph[str]", list[str]]:
+    """Return what is to be done, and which stages need not be."""
     whole, changed = graph.ask()
-    todo = graph.work(graph.select(whole, options.targets), changed)
+    todo = graph.work(graph.select(whole, targets), changed)
+    return todo, sorted(set(whole) - changed)
+
+
+def _carry_out(todo: "nx.DiGraph[str]", workers: Workers | Cluster, width: int) -> None:
     progress = Progress(len(todo))
-    width = len(options.slots)
-    with ThreadPoolExecutor(width) as threads, Workers(options.slots, lock) as workers, progress:
+    with ThreadPoolExecutor(width) as threads, workers, progress:
         urgency = graph.urgency(todo, seconds.latest())
         failure = carry_out(todo, lambda stage: threads.submit(workers.run, stage), width, urgency, progress)
     if failure is not None:
         raise failure
-
-
-@contextmanager
-def _alone() -> Iterator[int]:
-    """Hold the lock of this checkout's runner; workers of one that was killed hold it until they have ended."""
-    file = scratch() / "locks" / "repro"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("another run is at work in this checkout, or being stopped; waiting for it", file=sys.stderr)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield lock.fileno()
 
 
 def _interrupt(*_: object) -> NoReturn:
@@ -83,8 +96,10 @@ def _interrupt(*_: object) -> NoReturn:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m pipeline.repro", description=__doc__)
     parser.add_argument("targets", nargs="*", help="stages, train_vae@bernoulli or train_vae; all where none is named")
-    parser.add_argument("--jobs", type=_positive, help="stages at once; one for each core, or for each place on a GPU")
-    parser.add_argument("--gpus", type=lambda text: text.split(","), default=[], help="numbers of GPUs, 0,1")
+    parser.add_argument("--jobs", type=_positive, help="stages at once; one for each core, place on a GPU, or worker")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--dask", metavar="ADDRESS", help="scheduler of workers on other machines, tcp://10.0.0.1:8786")
+    where.add_argument("--gpus", type=lambda text: text.split(","), default=[], help="numbers of GPUs, 0,1")
     parser.add_argument("--per-gpu", type=_positive, default=1, help="stages at once on each GPU")
     options = parser.parse_args()
     places = [{"CUDA_VISIBLE_DEVICES": gpu} for _ in range(options.per_gpu) for gpu in options.gpus]

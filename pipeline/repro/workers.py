@@ -26,6 +26,7 @@ class StageError(Exception):
     def __init__(self, stage: str, log: Path, reason: str) -> None:
         super().__init__(f"{stage}: {reason}")
         self.log = log
+        self.reason = reason
 
 
 def log_of(stage: str) -> Path:
@@ -48,8 +49,12 @@ class Workers:
         for worker in reversed(self._all):
             self._idle.put(worker)
 
-    def run(self, stage: str) -> None:
-        """Bring one stage up to date, its inputs being so.
+    def run(self, stage: str, *commands: Sequence[str]) -> None:
+        """Bring one stage up to date.
+
+        Args:
+            stage: its name.
+            commands: of DVC, one after the other; where there are none, the inputs are taken to be up to date.
 
         Raises:
             StageError: if DVC says so, or is killed.
@@ -59,18 +64,23 @@ class Workers:
         log.write_text("")
         worker = self._idle.get()
         try:
-            status = worker.ask([str(log), "--wait-for-lock", "repro", "--single-item", stage], self._lock)
+            for command in commands or [["repro", "--single-item", stage]]:
+                status = worker.ask([str(log), "--wait-for-lock", *command], self._lock)
+                if status != "0":
+                    raise StageError(stage, log, f"DVC ended with status {status}" if status else "its DVC was killed")
         finally:
             self._idle.put(worker)
-        if status != "0":
-            raise StageError(stage, log, f"DVC ended with status {status}" if status else "its DVC was killed")
+
+    def dismiss(self) -> None:
+        """End the workers and the stages at work, which have a few seconds for it."""
+        for worker in self._all:
+            worker.dismiss()
 
     def __enter__(self) -> "Workers":
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in self._all:
-            worker.dismiss()
+        self.dismiss()
         for worker in self._all:
             worker.join()
 
@@ -94,7 +104,7 @@ class _Worker:
             )
         assert self._process.stdin and self._process.stdout
         answer = ""
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(BrokenPipeError, ValueError):  # it died, or was dismissed
             print(json.dumps(order), file=self._process.stdin, flush=True)
             answer = self._process.stdout.readline().strip()
         if not answer:

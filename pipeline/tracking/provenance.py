@@ -25,7 +25,7 @@ def write(root: Path = Path()) -> Path:
         "system": platform.platform(),
         "Python": platform.python_version(),
         "torch": version("torch"),
-        "git revision": _revision(root),
+        "git revision": revision(root),
     }
     text = [
         "# Where and when this was run",
@@ -70,14 +70,22 @@ def _accelerators() -> str:
     return "; ".join(found.stdout.splitlines()) or "none"
 
 
-def _revision(root: Path) -> str:
+def revision(root: Path, *own: str) -> str:
+    """Return the commit of a checkout, and whether its files were changed.
+
+    Args:
+        root: of the checkout.
+        own: files whose changes do not count.
+    """
+
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(root), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
     if not shutil.which("git") or not (head := git("rev-parse", "HEAD")):
         return "not a git checkout"
-    return head + (" with changes" if git("status", "--porcelain", "--untracked-files=no") else "")
+    pathspecs = (".", *(f":!{file}" for file in own))
+    return head + (" with changes" if git("status", "--porcelain", "--untracked-files=no", "--", *pathspecs) else "")
 
 
 def _shown(seconds: float | None) -> str:

@@ -104,11 +104,18 @@ def records() -> type[Records]:
 
 
 @pytest.fixture
-def refused() -> str:
+def addresses() -> list[str]:
+    """Two addresses at which no server listens."""
+    with socket.socket() as one, socket.socket() as two:
+        for probe in (one, two):
+            probe.bind(("127.0.0.1", 0))
+        return [f"127.0.0.1:{probe.getsockname()[1]}" for probe in (one, two)]
+
+
+@pytest.fixture
+def refused(addresses: list[str]) -> str:
     """An address at which no server listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+    return addresses[0]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,139 @@
+"""Workers on other machines, by Dask: each is at home in a clone of its own, and all share one remote of DVC."""
+
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.config import params
+from pipeline.repro.alone import alone
+from pipeline.repro.mend import mend
+from pipeline.repro.workers import StageError, Workers, log_of
+from pipeline.runtime.errors import UserError
+from pipeline.tracking.provenance import revision
+
+PARAMS = Path("params.yaml")
+TICK = 1.0  # seconds between two looks at what may have died
+PATIENCE = 60.0  # seconds without any worker after which stages are given up; one that is restarted is back sooner
+OWN = ("params.yaml", "dvc.lock")  # may differ from the commit: one is sent, the other written
+SHARE = (["repro", "--pull"], ["push"], ["push", "--run-cache"])  # outputs first: the run cache promises them
+
+
+class Cluster:
+    """The workers of a Dask scheduler; leaving the context ends the stages at work.
+
+    Args:
+        address: of the scheduler, `tls://10.0.0.1:8786`.
+
+    Raises:
+        UserError: if no scheduler answers, or what lies here is no commit that other clones can be at.
+    """
+
+    def __init__(self, address: str) -> None:
+        from distributed import Client
+
+        self._address = address
+        self._order = (revision(Path(), *OWN), PARAMS.read_text())
+        if not self._order[0].isalnum():
+            raise UserError(f"This is {self._order[0]}: other clones can follow a commit only. params.yaml is sent.")
+        try:
+            self._client = Client(address, set_as_default=False)
+        except (OSError, TypeError, ValueError) as error:  # away, no certificate, no address
+            raise UserError(f"{address}: no Dask scheduler answers: {error}") from None
+
+    @property
+    def width(self) -> int:
+        """How many workers there are now."""
+        return len(self._client.nthreads())
+
+    def run(self, stage: str) -> None:
+        """Have one stage brought up to date by a worker; if the worker dies, Dask turns to another.
+
+        Raises:
+            StageError: if the stage fails, or no worker is left.
+            UserError: if the worker's clone is at another commit.
+        """
+        log = log_of(stage)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("")
+        try:
+            reason, printed = self._answer(stage)
+        except UserError:
+            raise
+        except Exception as error:  # of Dask, which has many: no worker left, a scheduler that went away
+            reason, printed = f"Dask: {error.__cause__ or error}", ""
+        log.write_text(printed)
+        if reason:
+            raise StageError(stage, log, reason)
+
+    def _answer(self, stage: str) -> tuple[str, str]:
+        answer = self._client.submit(bring, stage, *self._order, key=f"{stage}-{uuid.uuid4()}")
+        seen = time.monotonic()
+        while True:
+            try:
+                return answer.result(timeout=TICK)
+            except TimeoutError:
+                if self._client.nthreads():
+                    seen = time.monotonic()
+                elif time.monotonic() > seen + PATIENCE:
+                    return f"no worker of {self._address} for {PATIENCE:.0f} s", ""
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+
+def bring(stage: str, commit: str, text: str) -> tuple[str, str]:
+    """Bring one stage up to date in the clone that this process works in, and push it; what a worker of Dask runs.
+
+    Args:
+        stage: its name; what it needs comes from the remote if it is there.
+        commit: the one that the clone has to be at.
+        text: of `params.yaml`.
+
+    Returns:
+        why it failed, empty if it did not, and what it and DVC printed.
+
+    Raises:
+        UserError: if the clone is at another commit.
+    """
+    found = revision(Path(), *OWN)
+    if found != commit:
+        raise UserError(f"{socket.gethostname()}:{Path.cwd()} is at {found}, this run at {commit}.")
+    with alone() as lock, Workers([{}], lock) as workers, _wanted(workers):
+        mend()
+        if PARAMS.read_text() != text:
+            PARAMS.write_text(text)
+        params.write(params.expand(params.read(PARAMS)))
+        reason = ""
+        try:
+            workers.run(stage, *([*command, stage] for command in SHARE))
+        except StageError as error:
+            reason = f"{error.reason} on {socket.gethostname()}"
+        return reason, log_of(stage).read_text(errors="replace")
+
+
+@contextmanager
+def _wanted(workers: Workers) -> Iterator[None]:
+    """End the stage at work once nobody waits for it: its master was interrupted or has died."""
+    from distributed import get_worker
+
+    here = get_worker()
+    task = here.state.tasks[here.get_current_task()]
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(TICK):
+            if task.state == "cancelled":
+                workers.dismiss()
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
