@@ -52,7 +52,7 @@ def curves(path: Path, lines: Sequence[Curve], ylabel: str, xlabel: str = "epoch
         plot(axes, lines, ylabel)
         axes.set_xlabel(xlabel)
         if log:
-            axes.set_yscale("log")
+            style.logarithmic(axes)
         axes.legend()
 
 

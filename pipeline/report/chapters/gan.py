@@ -178,7 +178,8 @@ def _distance_chart(runs: Sequence[Run], out: Path) -> Picture:
         for axes, (judge, group) in zip(panels, judged.items(), strict=True):
             lines = [Curve(run.name, run.distances(), {**run.look, "marker": "o", "markersize": 3}) for run in group]
             figures.plot(axes, lines, group[0].metrics["protocol"]["names"]["frechet_distance"])
-            axes.set(title=f"judged by {judge}", xlabel="generator steps", yscale="log")
+            axes.set(title=f"judged by {judge}", xlabel="generator steps")
+            style.logarithmic(axes)
             axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3)
     caption = (
         "F22 (and F17). Fréchet distance of the stored generators to the test images, against generator steps; a panel"

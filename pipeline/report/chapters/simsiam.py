@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from pipeline.report import figures, style
 from pipeline.report.chapter import Chapter, Content
@@ -159,10 +158,7 @@ def _variants(results: Results, steps: Sequence[Plan], metrics: Mapping[str, Any
             if metrics and column != "loss":
                 start = np.mean([scores["mean"]["untrained"][column] for scores in metrics.values()])
                 place.axhline(float(start), color=style.REPORTED, linewidth=0.8, linestyle=":")
-        axes[1, 1].set_yscale("log")
-        axes[1, 1].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes[1, 1].yaxis.set_major_formatter(ScalarFormatter())
-        axes[1, 1].yaxis.set_minor_formatter(NullFormatter())
+        style.logarithmic(axes[1, 1])
         axes[0, 0].legend(fontsize=7)
     caption = (
         "F14 (figure 8 of report 002). (a) Training loss, (b) kNN accuracy, (c) deviation of the L2-normalised features"
