@@ -66,7 +66,7 @@ def plot(axes: Axes, lines: Sequence[Curve], ylabel: str) -> None:
             axes.fill_between(epochs, low, high, color=curve.look["color"], alpha=0.2, linewidth=0)
     axes.set_xlabel("epoch")
     axes.set_ylabel(ylabel)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
 
 
 def sheet(path: Path, images: np.ndarray, columns: int, scale: int, group: int = 1) -> None:
