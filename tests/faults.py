@@ -119,7 +119,8 @@ def small(folder: Path) -> Checkout:
         runs = {"vae": {"one": {"data": "binarized_digits28"}}, "simsiam": {"one": {"data": "shapes32_small"}}}
         runs["features"] = {"one": {"data": "shapes32_small"}}
         runs["samples"] = {"one": {"data": "shapes32_small", "vae": "pictures", "features": "one"}}
-        runs["vae"]["pictures"] = {"data": "shapes32_small", "network": "conv32", "hidden": 4, "epochs": 1}
+        conv = {"network": "conv32", "hidden": 4, "likelihood": "gaussian", "epochs": 1, "elbo_draws": 1}
+        runs["vae"]["pictures"] = {"data": "shapes32_small", **conv}
         runs["gan"] = {"one": {"data": "shapes32_small", "features": "one"}}
         runs["flow"] = dict([next(iter(original["flow"]["runs"].items()))])
         for family, entries in runs.items():
