@@ -75,10 +75,7 @@ def panels(path: Path, rows: int, columns: int, width: float, height: float) -> 
     with look():
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure.subplots(rows, columns, squeeze=False)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(
-            path, metadata={"Software": None}, pil_kwargs={"compress_level": COMPRESSION}
-        )  # its version would be in the bytes
+        _save(figure, path)
 
 
 @contextmanager
@@ -100,5 +97,14 @@ def cells(
         for axes in panels:
             axes.locator_params(nbins=TICKS)
         yield panels
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata={"Software": None}, pil_kwargs={"compress_level": COMPRESSION})
+        _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    layout = figure.get_layout_engine()
+    assert layout is not None
+    layout.execute(figure)  # by itself: `savefig` would draw all of the figure once more for it
+    figure.set_layout_engine("none")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # matplotlib's version would be in the bytes
+    figure.savefig(path, metadata={"Software": None}, pil_kwargs={"compress_level": COMPRESSION})
