@@ -41,6 +41,9 @@ def main() -> None:
             _mend()
             if len(options.slots) > 1 and not options.dask:
                 todo, _ = _ask(options.targets)
+                if not todo:
+                    print("Data and pipelines are up to date.")
+                    return
                 _carry_out(todo, Workers(options.slots, lock), len(options.slots))
             pull = ["--pull"] if options.dask else []
             repro = ["dvc", "--wait-for-lock", "repro", *pull, *options.targets]
