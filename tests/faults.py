@@ -150,8 +150,11 @@ def disturb(folder: Path, case: Case, kind: str) -> str:
         start_new_session=True,
     )  # fmt: skip
     time.sleep(random.uniform(0, case.seconds))
-    found = {process: kind_of(process) for process in tree(master.pid)}
-    victims = [process for process, its in found.items() if kind == "group" or its == kind]
+    victims: list[psutil.Process] = []
+    while not victims and master.poll() is None:  # the stage may not have begun
+        time.sleep(0.02)
+        found = {process: kind_of(process) for process in tree(master.pid)}
+        victims = [process for process, its in found.items() if kind == "group" or its == kind]
     for process in victims:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
