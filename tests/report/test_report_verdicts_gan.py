@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from pipeline.report.claims import Claim
 from pipeline.report.verdicts import gan
@@ -271,6 +272,8 @@ def test_rank_correlation_of_what_does_not_vary_is_unknown() -> None:
     assert math.isnan(gan.correlation([1, 1, 1], [1, 2, 3]))
     assert math.isnan(gan.correlation([1, 2], [1, 2]))
     assert gan.correlation([1, 2, 3], [9, 5, 2]) == pytest.approx(-1)
+    x, y = [3, 1, 4, 1, 5, 9, 2], [2, 7, 1, 8, 2, 8, 1]  # with ties
+    assert gan.correlation(x, y) == pytest.approx(spearmanr(x, y).statistic, abs=1e-12)
 
 
 def test_agreement_takes_the_row_logged_nearest_and_leaves_the_start_out() -> None:

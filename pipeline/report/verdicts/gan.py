@@ -11,9 +11,9 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
-from scipy.signal import detrend
-from scipy.stats import spearmanr
+from numpy.polynomial import Polynomial
 
 from pipeline.gan.losses import generator_loss
 from pipeline.report.claims import Claim, shared
@@ -144,7 +144,7 @@ def correlation(x: Sequence[float], y: Sequence[float]) -> float:
     """Return Spearman's rank correlation, not a number where one side does not vary or has less than three values."""
     if len(x) < 3 or len(set(x)) == 1 or len(set(y)) == 1:
         return math.nan
-    return float(spearmanr(x, y).statistic)
+    return float(pd.Series(x).rank().corr(pd.Series(y).rank()))
 
 
 def agreement(seed: Seed, column: str, after: float = 0.0) -> float:
@@ -180,7 +180,8 @@ def wave(curve: Sequence[float]) -> tuple[float, float]:
 
     That is its largest value after it first was negative; height 0 where it never is.
     """
-    rest = detrend(np.asarray(curve, dtype=float))
+    values, rows = np.asarray(curve, dtype=float), np.arange(len(curve))
+    rest = values - Polynomial.fit(rows, values, 1)(rows)
     full = np.correlate(rest, rest, "full")[len(rest) - 1 :]
     known = full[: 2 * len(rest) // 3] / full[0] if full[0] > 0 else np.zeros(1)
     below = (known < 0).nonzero()[0]
