@@ -24,6 +24,8 @@ def main() -> None:
             print(sync(figures=arguments.out / "figures"))
     except UserError as error:
         sys.exit(f"error: {error}")
+    finally:
+        gc.unfreeze()  # some libraries complain of what is left at the end
 
 
 if __name__ == "__main__":
