@@ -2,10 +2,11 @@ import pytest
 import torch
 import torchvision
 from torch import nn
+from torch.nn import functional as F
 
 from pipeline.runtime.seeding import seeded
 from pipeline.simsiam import network as networks
-from pipeline.simsiam.network import Backbone, SimSiam
+from pipeline.simsiam.network import Backbone, Conv3x3, SimSiam
 
 
 def count(module: nn.Module) -> int:
@@ -22,6 +23,21 @@ def test_the_backbone_with_the_imagenet_stem_is_torchvisions_resnet18():
     x = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     for mode in (True, False):
         torch.testing.assert_close(ours.train(mode)(x), theirs.train(mode)(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (2, 2), (3, 2), (4, 4)])
+def test_convolutions_of_small_maps_are_torchs(size, stride, layout):
+    with seeded(0):
+        ours = Conv3x3(5, 7, stride).double().to(memory_format=layout)
+        x = torch.randn(3, 5, *size, dtype=torch.float64).to(memory_format=layout).requires_grad_()
+        weights = torch.randn(3, 7, *(-(-side // stride) for side in size), dtype=torch.float64)
+    y = ours(x)
+    expected = F.conv2d(x, ours.weight, stride=stride, padding=1)
+    torch.testing.assert_close(y, expected)
+    found = torch.autograd.grad((y * weights).sum(), (x, ours.weight))
+    torch.testing.assert_close(found, torch.autograd.grad((expected * weights).sum(), (x, ours.weight)))
 
 
 def test_initial_weights_have_torchvisions_distribution():
