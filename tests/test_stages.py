@@ -158,6 +158,16 @@ def test_an_orphan_of_a_killed_dvc_stops_and_the_next_run_goes_on(tmp_path, data
     assert workspace.bytes("models/vae/a") == undisturbed.bytes("models/vae/a")
 
 
+def test_a_training_that_diverges_is_stopped_with_a_sentence(tmp_path, data):
+    workspace = Workspace(tmp_path, data)
+    path = tmp_path / "plan/train_vae/a.yaml"
+    path.write_text(path.read_text().replace("learning_rate: 0.001", "learning_rate: 1.0e+30"))
+    process = workspace.start("train_vae")
+    _, log = process.communicate()
+    assert process.returncode == 1
+    assert "error: seed 0, epoch 1: " in log and "training has diverged" in log and "Traceback" not in log
+
+
 def test_a_missing_input_is_named_with_what_makes_it(tmp_path, data):
     workspace = Workspace(tmp_path, data)
     (tmp_path / "data/binarized_digits28").unlink()

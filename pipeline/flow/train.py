@@ -54,6 +54,9 @@ def fit(
         seeds: of initialisation, batches and noise.
         scratch: folder of checkpoints.
         log: called after each epoch with seed, epoch and its measurements.
+
+    Raises:
+        UserError: if training has diverged to numbers that are not finite.
     """
     constraints = sorted(constraints, key=("smooth", "in_place").index)  # in the order that `Stack` expects
     shape = (len(constraints), len(weights.MODES), len(densities), len(seeds))
@@ -81,6 +84,7 @@ def fit(
             losses = train_epoch(stack, parameters, optimiser, draw(data, seeds, epoch, batch), densities, shape)
             for seed, values in zip(seeds, losses.flatten(0, 2).T.tolist(), strict=True):
                 row = dict(zip(flows, values, strict=True))
+                history.must_be_finite(row, f"seed {seed}, epoch {epoch}", "a smaller learning_rate")
                 curve.append({"seed": seed, "epoch": epoch, **row})
                 log(seed, epoch, row)
             progress.update()

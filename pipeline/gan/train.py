@@ -1,9 +1,7 @@
 """Training of generative adversarial networks: a critic step, a generator step, and what is kept of both."""
 
 import copy
-import math
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,14 +22,9 @@ from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import bar
 
 HELD_OUT = 1000  # test images, and as many fakes, of the held-out estimates at most
-MEASURED = (
-    "loss_real",
-    "loss_fake",
-    "penalty",
-    "jsd",
-    "w1",
-    "loss_generator",
-)  # on training batches, means since the last row
+# on training batches, means since the last row
+MEASURED = ("loss_real", "loss_fake", "penalty", "jsd", "w1", "loss_generator")
+REMEDY = "a smaller learning rate, a penalty or spectral_norm"  # against divergence
 PROBED = 256  # points between them at which the critic's slope is measured
 
 
@@ -271,7 +264,7 @@ def fit(
                         seeding.generator(seed, "test", step, device=device),
                         latent,
                     )
-                    _must_be_finite(row, seed, step)
+                    history.must_be_finite(row, f"seed {seed}, generator step {step}", REMEDY)
                     sums.zero_()
                     curve.append({"seed": seed, "epoch": step, **row})
                     log(seed, step, row)
@@ -326,12 +319,3 @@ def _scale(network: str, train: Tensor) -> Scale:
         return Scale(0.5, 0.5)
     pixels = train.double() / 255
     return Scale(pixels.mean().item(), pixels.std().item())
-
-
-def _must_be_finite(row: Mapping[str, float], seed: int, step: int) -> None:
-    odd = [name for name, value in row.items() if not math.isfinite(value)]
-    if odd:
-        raise UserError(
-            f"seed {seed}: {', '.join(odd)} is not a finite number at generator step {step}: training has diverged;"
-            " smaller learning rates, a penalty or spectral_norm keep it in bounds."
-        )

@@ -9,7 +9,7 @@ from pipeline.report.reported import Item
 FIGURE = re.compile(r"^!\[(?P<title>[^]\n]*)\]\((?P<path>[^)\n]+)\)\n\n\*(?P<caption>[^\n]*)\*$", re.MULTILINE)
 HEADING = re.compile(r"^#+ (?P<heading>.+)$", re.MULTILINE)
 NAME = re.compile(r"\b[FTA]\d\d\b")
-SHOWN = 4  # places of one item that the index links
+SHOWN = 5  # places of one item that the index links
 
 
 def index(items: Mapping[str, Item], text: str) -> list[dict[str, Any]]:

@@ -1,12 +1,32 @@
 """Training curves as a CSV file: one row per seed and epoch, exact to the last bit."""
 
 import csv
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+from pipeline.runtime.errors import UserError
 
 Row = Mapping[str, float]
 Log = Callable[[int, int, Row], None]
 """Shows a finished epoch: its seed, its number and what was measured."""
+
+
+def must_be_finite(row: Row, when: str, remedy: str) -> None:
+    """Stop a training that has diverged before anything is made of it.
+
+    Args:
+        row: what was measured.
+        when: of what seed, and at which step or epoch.
+        remedy: what keeps it in bounds.
+
+    Raises:
+        UserError: if a value is not a finite number.
+    """
+    odd = [name for name, value in row.items() if not math.isfinite(value)]
+    if odd:
+        verb = "is not a finite number" if len(odd) == 1 else "are not finite numbers"
+        raise UserError(f"{when}: {', '.join(odd)} {verb}: training has diverged; {remedy} keeps it in bounds.")
 
 
 def write(path: Path, rows: Sequence[Row]) -> None:

@@ -65,6 +65,7 @@ def fit(
 
     Raises:
         DataError: if the data set cannot be trained on.
+        UserError: if training has diverged to numbers that are not finite.
     """
     images = store.load(data, device)
     check(images, batch=batch, neighbours=knn_neighbours)
@@ -92,6 +93,7 @@ def fit(
                     model, optimiser, images, views, generator(seed, "train", epoch, device=device),
                     batch=batch, stop_gradient=stop_gradient, precision=precision,
                 )  # fmt: skip
+                history.must_be_finite({"loss": loss}, f"seed {seed}, epoch {epoch}", "a smaller learning_rate")
                 bank, test = (embed(model, images, split, precision)[knn_features] for split in ("train", "test"))
                 measured = measure(bank, test, images, neighbours=knn_neighbours, temperature=knn_temperature)
                 row = {"seed": seed, "epoch": epoch, "loss": loss, **measured}

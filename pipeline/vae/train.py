@@ -64,6 +64,9 @@ def fit(
         device: where to train.
         scratch: folder of checkpoints.
         log: called after each epoch with seed, epoch and its measurements.
+
+    Raises:
+        UserError: if training has diverged to numbers that are not finite.
     """
     images = store.load(data, device)
     settings: dict[str, Any] = {
@@ -95,6 +98,7 @@ def fit(
                 for split in images.held_out:
                     found = terms(model, images.split(split), generator(seed, split, epoch, device=device))
                     row |= {f"{split}_{name}": value for name, value in summary(model, found, weight).items()}
+                history.must_be_finite(row, f"seed {seed}, epoch {epoch}", "a smaller learning_rate or clip_norm")
                 curve.append(row)
                 log(seed, epoch, {key: value for key, value in row.items() if key not in ("seed", "epoch")})
                 progress.update()

@@ -12,6 +12,7 @@ from pipeline.flow import planar, weights
 from pipeline.flow.score import log_density, score
 from pipeline.flow.train import draw, fit, initial, subsets
 from pipeline.runtime import history
+from pipeline.runtime.errors import UserError
 from pipeline.runtime.seeding import generator
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +49,11 @@ def test_a_run_is_repeatable_and_improves_every_flow(trained, tmp_path):
     assert set(rows[0]) == {"seed", "epoch", *names} and len(names) == 8
     for name in names:
         assert rows[1][name] < rows[0][name]
+
+
+def test_divergence_is_said(tmp_path):
+    with pytest.raises(UserError, match=r"seed 0, epoch 1: .*training has diverged"):
+        train(tmp_path / "model", learning_rate=1e30)
 
 
 def test_a_flow_does_not_depend_on_which_others_are_trained_beside_it(trained, tmp_path):

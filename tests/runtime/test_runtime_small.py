@@ -19,6 +19,14 @@ def test_history_keeps_every_bit(tmp_path):
     assert history.read(tmp_path / "history.csv") == rows
 
 
+def test_a_training_that_diverged_is_stopped():
+    history.must_be_finite({"loss": -1e300, "kl": 0.0}, "seed 0, epoch 1", "less")
+    with pytest.raises(UserError, match=r"^seed 2, epoch 3: loss is not a finite number.*; less keeps it in bounds\.$"):
+        history.must_be_finite({"loss": float("inf"), "kl": 0.0}, "seed 2, epoch 3", "less")
+    with pytest.raises(UserError, match="loss, kl are not finite numbers"):
+        history.must_be_finite({"loss": float("nan"), "kl": float("-inf")}, "seed 2, epoch 3", "less")
+
+
 def test_draws_are_a_function_of_seed_purpose_and_epoch():
     def draw(*key):
         return torch.randn(4, generator=generator(*key))

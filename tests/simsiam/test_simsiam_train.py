@@ -31,6 +31,11 @@ def run(data, folder, training, log=quiet, **changes):
     return output
 
 
+def test_divergence_is_said(data, tmp_path, training):
+    with pytest.raises(UserError, match=r"seed 0, epoch 1: .*training has diverged"):
+        run(data, tmp_path, training, learning_rate=1e30, seeds=[0])
+
+
 def test_the_encoders_rate_falls_along_a_cosine_and_the_predictors_stays(data, tmp_path, training, monkeypatch):
     seen = []
 

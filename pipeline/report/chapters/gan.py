@@ -24,6 +24,13 @@ SCALE = 2  # pixels of a picture per pixel of an image
 COLUMNS, WIDTH, HEIGHT = 3, 3.2, 2.5  # of charts with a panel for each run; inches of one
 ROW = 16  # images of a row
 STRIPS = 4  # interpolations shown
+ITEMS: Mapping[str, Mapping[str, str]] = {
+    **{run: {"samples": "F16"} for run in verdicts.GRID},
+    **{run: {"samples": "F23", "traversal": "F24"} for run in verdicts.CUB},
+    "wgan_lp": {"progress": "F04, F05", "perturbed": "F06, F07", "interpolations": "F08, F09, F10"},
+    "mlp": {"progress": "F33", "interpolations": "F34, row of the GAN"},
+}
+"""The reports' figures that the pictures of a run answer; a run that is in no report has the same pictures."""
 
 
 @dataclass(frozen=True)
@@ -302,32 +309,33 @@ def _pictures(results: Results, run: Run, out: Path) -> list[Picture]:
     def picture(name: str, title: str, images: np.ndarray, columns: int, caption: str, group: int = 1) -> Picture:
         path = f"{folder}/{name}.png"
         figures.sheet(out / path, images.reshape(-1, *images.shape[-3:]), columns, SCALE, group)
+        items = ITEMS.get(run.name, {}).get(name)
+        caption = f"{items}. {caption}" if items else caption
         return Picture(path, f"{title} of {run.name}", f"{caption} {run.about().capitalize()}.")
 
     draw: Callable[..., Picture] = picture
     samples, shifted, mixed = array("samples"), array("perturbed"), (array("latent"), array("pixel"))
     steps, settings = ", ".join(map(str, run.steps)), run.score.settings
     side = 10
-    grid = draw("samples", "samples", samples[-1], side, f"Samples after {run.steps[-1]} generator steps (F16, F23).")
+    grid = draw("samples", "samples", samples[-1], side, f"Samples after {run.steps[-1]} generator steps.")
     progress = draw(
         "progress", "progress", samples[:, :ROW], ROW,
-        f"The same {ROW} codes after {steps} generator steps, from top to bottom (F04, F05, F33).",
+        f"The same {ROW} codes after {steps} generator steps, from top to bottom.",
     )  # fmt: skip
     rows = np.concatenate([samples[-1][None, :ROW], shifted.reshape(-1, *shifted.shape[2:])[:, :ROW]])
     moved = draw(
         "perturbed", "perturbations", rows, ROW,
         f"Top row: samples. Below, for each of the dimensions {', '.join(map(str, settings['perturbed']))} in turn,"
-        f" the same codes with {', '.join(f'{scale:g}' for scale in settings['scales'])} added to it (F06, F07).",
+        f" the same codes with {', '.join(f'{scale:g}' for scale in settings['scales'])} added to it.",
     )  # fmt: skip
     strips = np.stack([part[:, :STRIPS].swapaxes(0, 1) for part in mixed], axis=1)  # (strip, way, weight, ...)
     between = draw(
         "interpolations", "interpolations", strips, strips.shape[2],
-        f"{STRIPS} pairs of samples and the images between them: above mixed as codes, below as pixels"
-        " (F08, F09, F10, F34).", group=2,
+        f"{STRIPS} pairs of samples and the images between them: above mixed as codes, below as pixels.", group=2,
     )  # fmt: skip
     square = draw(
         "traversal", "traversal", array("traversal"), side,
-        "One code whose first two dimensions take ten values each from -1 to 1 (F24).",
+        "One code whose first two dimensions take ten values each from -1 to 1.",
     )  # fmt: skip
     return [grid, progress, moved, between, square]
 
