@@ -51,7 +51,7 @@ def score(
         (COLLAPSED | {"loss": -0.89}, "not learning"),
         (HEALTHY | {"loss": -0.95}, "healthy"),
         (HEALTHY | {"knn": 29.9}, "not learning"),
-        (HEALTHY | {"feature_std": 0.1}, "healthy"),
+        (HEALTHY | {"feature_std": 0.1}, "not learning"),
     ],
 )
 def test_verdicts(change: dict[str, float], expected: str) -> None:

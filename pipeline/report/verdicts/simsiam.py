@@ -24,12 +24,14 @@ def verdict(score: Score) -> str:
 
     Collapsed: the loss is at most -0.9, and the features hardly differ or lie along one direction. A small deviation
     alone would not do, an untrained network has one too; a large one does not clear it, two opposite points have it.
-    Healthy: nearest neighbours classify at least ten points better than with the untrained network.
+    Healthy: the features are not so, and nearest neighbours classify at least ten points better than with the untrained
+    network. Accuracy alone would not do: it rises by as much in collapsed runs, whose differences are small but not 0.
     """
     flat = score["feature_std"] <= COLLAPSED_STD or score["effective_rank"] <= COLLAPSED_RANK
     if score["loss"]["last"] <= COLLAPSED_LOSS and flat:
         return "collapsed"
-    return "healthy" if score["knn"]["last"] - score["untrained"]["knn"] >= LEARNED else "not learning"
+    better = score["knn"]["last"] - score["untrained"]["knn"] >= LEARNED
+    return "healthy" if better and not flat else "not learning"
 
 
 def later(curve: np.ndarray) -> float:
