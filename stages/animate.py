@@ -1,11 +1,11 @@
-"""Draw the animation of the Dirac games: `python -m stages.animate plan/animate/animate.yaml`."""
+"""Draw the Dirac games, an animation among the pictures: `python -m stages.animate plan/animate/animate.yaml`."""
 
-from pipeline.report.animation import animate
+from pipeline.report.drawings import draw
 from stages.job import Job, run
 
 
 def main(job: Job) -> None:
-    animate(job.input("games"), job.output, **job.plan.settings)
+    draw(job.input("games"), job.output, **job.plan.settings)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,9 @@ class Checkout:
             params["dirac"].update(steps=1000, frames=2)
             params["vae"].update(VAE, runs=RUNS)
         self.git("init", "-q")
+        # also for DVC, whose experiments are commits
+        self.git("config", "user.name", "test")
+        self.git("config", "user.email", "test@example.org")
         self.commit("first")
 
     def params(self) -> "_Params":
@@ -62,8 +65,7 @@ class Checkout:
         return ran(self.run("dvc", "repro", *arguments, **variables).stdout)
 
     def git(self, *arguments: str) -> None:
-        identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-        subprocess.run(["git", *identity, *arguments], cwd=self.folder, check=True, capture_output=True)
+        subprocess.run(["git", *arguments], cwd=self.folder, check=True, capture_output=True)
 
     def commit(self, message: str) -> None:
         self.git("add", "-A")

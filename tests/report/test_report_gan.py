@@ -11,7 +11,7 @@ from PIL import Image
 
 from pipeline.features import build as features
 from pipeline.gan import dirac, score, train
-from pipeline.report import animation
+from pipeline.report import drawings
 from pipeline.report.render import render
 from pipeline.report.reported import read
 from pipeline.runtime.plan import Plan
@@ -83,7 +83,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     games = planned(root, Plan("dirac", "dirac", {}, "scores/dirac", settings))
     dirac.run(games, **settings)
     drawn = planned(root, Plan("animate", "animate", {"games": "scores/dirac"}, "drawings/dirac", {"frames": 100}))
-    animation.animate(games, drawn, frames=100)
+    drawings.draw(games, drawn, frames=100)
     render(root, root / "reports", allow_missing=False)
     return root / "reports"
 

@@ -1,8 +1,9 @@
-"""The animation of all Dirac games: every trajectory grows in its own three-dimensional panel."""
+"""The drawings of all Dirac games: trajectories, phase portraits, and an animation in which the trajectories grow."""
 
 import json
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -15,31 +16,44 @@ from pipeline.report import dirac, style
 MILLISECONDS = 40  # per frame
 LAST = 2000  # milliseconds that the last frame stays
 COLUMNS = 5
+WIDTH, HEIGHT = 1.8, 1.9  # inches of a panel
 
 
-def animate(games: Path, output: Path, *, frames: int) -> None:
-    """Draw `dirac.gif`: the panels once, then in each frame the next piece of every trajectory.
+def draw(games: Path, output: Path, *, frames: int) -> None:
+    """Draw `trajectories.png`, `portraits.png` and `games.gif`.
 
     Args:
         games: folder of the played games.
         output: folder to write into.
-        frames: pictures, which together show the whole game.
+        frames: pictures of the animation, which together show the whole game.
     """
-    metrics = json.loads((games / "metrics.json").read_text())
+    played = json.loads((games / "metrics.json").read_text())["games"]
     paths = np.load(games / "paths.npy", allow_pickle=False)
+    with style.cells(output / "trajectories.png", len(played), COLUMNS, WIDTH, HEIGHT, projection="3d") as panels:
+        for axes, (name, game), path in zip(panels, played.items(), paths, strict=True):
+            dirac.space(axes, name, game, path)
+            axes.plot(*path.T, color=dirac.colour(game), linewidth=0.6)
+    with style.cells(output / "portraits.png", len(played), COLUMNS, WIDTH, HEIGHT) as panels:
+        for axes, (name, game), path in zip(panels, played.items(), paths, strict=True):
+            dirac.portrait(axes, name, game, path)
+    _animate(played, paths, output / "games.gif", frames)
+
+
+def _animate(games: dict[str, Any], paths: np.ndarray, file: Path, frames: int) -> None:
+    """Draw the panels once, then in each frame the next piece of every trajectory."""
     rows = -(-len(paths) // COLUMNS)
     with style.look():
-        figure = Figure(figsize=(1.8 * COLUMNS, 1.9 * rows), layout="constrained")
+        figure = Figure(figsize=(WIDTH * COLUMNS, HEIGHT * rows), layout="constrained")
         canvas = FigureCanvasAgg(figure)
         panels = []
-        for number, (name, game) in enumerate(metrics["games"].items()):
+        for number, (name, game) in enumerate(games.items()):
             axes = figure.add_subplot(rows, COLUMNS, number + 1, projection="3d")
             dirac.space(axes, name, game, paths[number])
             panels.append(axes)
         canvas.draw()  # type: ignore[no-untyped-call]
     pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     ground = Image.fromarray(pixels).convert("RGB")
-    colours = [dirac.colour(game) for game in metrics["games"].values()]
+    colours = [dirac.colour(game) for game in games.values()]
     lines = [_pixels(axes, path, ground.height) for axes, path in zip(panels, paths, strict=True)]
     complete = ground.copy()
     for line, colour in zip(lines, colours, strict=True):
@@ -53,7 +67,7 @@ def animate(games: Path, output: Path, *, frames: int) -> None:
             draw.line([tuple(point) for point in line[start : end + 1]], fill=colour, width=1)
         pictures.append(ground.quantize(palette=palette, dither=Image.Dither.NONE))
     durations = [MILLISECONDS] * (frames - 1) + [LAST]
-    pictures[0].save(output / "dirac.gif", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+    pictures[0].save(file, save_all=True, append_images=pictures[1:], duration=durations, loop=0)
 
 
 def _pixels(axes: object, path: np.ndarray, height: int) -> np.ndarray:
