@@ -136,7 +136,11 @@ def small(folder: Path) -> Checkout:
 
 
 def afresh(folder: Path, case: Case) -> None:
-    """Delete a case's outputs, and what DVC would bring back instead of running."""
+    """Delete a case's outputs, also from the caches, out of which DVC would bring them back instead of running."""
+    recorded = YAML(typ="safe").load(folder / "dvc.lock")["stages"].values()
+    for output in (output for stage in recorded for output in stage.get("outs", ())):
+        if output["path"].startswith(tuple(case.outputs)):
+            (folder / ".dvc/cache/files/md5" / output["md5"][:2] / output["md5"][2:]).unlink(missing_ok=True)
     for name in (*case.outputs, ".dvc/cache/runs"):
         shutil.rmtree(folder / name, ignore_errors=True)
 
