@@ -114,12 +114,12 @@ def _alone(what: str, address: str) -> Iterator[None]:
 
 
 def _key(plan: Plan) -> str:
-    """Hash what decides the output: plan file, inputs, modules and the version of torch."""
+    """Hash what decides the output: plan file, modules, version of torch and inputs."""
     digest = hashlib.sha256(plan.text().encode())
+    digest.update(str(sources.checksums(f"stages/{plan.stage}.py")).encode())
     digest.update(version("torch").encode())
     inputs = [file for folder in plan.inputs.values() for file in sorted(Path(folder).rglob("*")) if file.is_file()]
-    modules = [sources.ROOT / module for module in sources.imported(f"stages/{plan.stage}.py")]
-    for file in [*inputs, *modules]:
+    for file in inputs:
         digest.update(file.name.encode())
         with file.open("rb") as content:
             digest.update(hashlib.file_digest(content, "sha256").digest())

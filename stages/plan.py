@@ -1,4 +1,4 @@
-"""Check params.yaml and expand it into one plan file per stage and run: `python -m stages.plan`."""
+"""Check params.yaml, write one plan file per stage and run and the modules of each stage: `python -m stages.plan`."""
 
 import sys
 from pathlib import Path

@@ -60,6 +60,22 @@ def test_a_change_reaches_exactly_what_depends_on_it(checkout, knob, expected):
     assert checkout.repro() == (set() if expected is None else {"plan"} | expected)
 
 
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("pipeline/vae/train.py", {"train_vae@a", "train_vae@b"}),  # the same weights: nothing follows
+        ("pipeline/report/drawings.py", {"animate"}),
+        ("pipeline/report/templates/page.html.j2", {"report"}),
+        ("pipeline/runtime/progress.py", set()),
+    ],
+)
+def test_a_changed_module_reaches_the_stages_that_import_it(checkout, module, expected):
+    file = checkout.folder / module
+    comment = "{# changed #}" if file.suffix == ".j2" else "# changed\n"
+    file.write_text(file.read_text() + comment)
+    assert checkout.repro() == {"plan"} | expected
+
+
 def test_an_experiment_from_the_command_line(checkout):
     checkout.commit("before the experiment")
     done = checkout.run("dvc", "exp", "run", "-S", "++vae.runs.a.epochs=4")

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.config import data, dirac, features, flow, gan, samples, simsiam, vae
 from pipeline.config.base import mapping, unknown
-from pipeline.runtime import plan
+from pipeline.runtime import plan, sources
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plan import Plan
 
@@ -20,6 +21,10 @@ FAMILIES = {
         features.FAMILY, vae.FAMILY, samples.FAMILY, flow.FAMILY, flow.LAYERS, simsiam.FAMILY, dirac.GAMES, gan.FAMILY
     )
 }  # fmt: skip
+
+CODE = Path("code")
+REPORT = "report"
+"""The one stage besides `plan` that has no plan file: it reads all of them."""
 
 
 def read(path: Path) -> Any:
@@ -72,21 +77,29 @@ def _runs(section: object) -> list[str]:
 
 
 def write(plans: list[Plan], root: Path = Path()) -> None:
-    """Write the plan files under `root`; files that already say the same are left alone.
+    """Write the plan files and the checksums of each stage's modules under `root`; what is right already is left alone.
 
     Plan files of removed runs go, and so do the outputs of their steps (they stay in DVC's cache): a later stage
     that reads a whole folder of outputs must not find a run that is no longer planned.
     """
-    planned = {step.path for step in plans}
+    planned = {step.path: step.text() for step in plans}
+    outputs = {step.output for step in plans}
     for step in plan.read_all(root):
         if step.path not in planned:
             (root / step.path).unlink()
-            if step.output and step.output not in {other.output for other in plans}:
+            if step.output and step.output not in outputs:
                 shutil.rmtree(root / step.output, ignore_errors=True)
-    for step in plans:
-        path = root / step.path
-        if not path.exists() or path.read_text() != step.text():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(path.name + ".partial")
-            partial.write_text(step.text())
-            partial.replace(path)
+    stages = {step.stage for step in plans} | {REPORT}
+    modules = {CODE / f"{stage}.yaml": yaml.safe_dump(sources.checksums(f"stages/{stage}.py")) for stage in stages}
+    for path in set((root / CODE).glob("*")) - {root / path for path in modules}:
+        path.unlink()
+    for path, text in (planned | modules).items():
+        _put(root / path, text)
+
+
+def _put(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text() != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".partial")
+        partial.write_text(text)
+        partial.replace(path)

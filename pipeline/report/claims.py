@@ -66,9 +66,9 @@ def shared(*scores: Mapping[str, Any]) -> list[str]:
     return [seed for seed in scores[0] if all(seed in other for other in scores[1:])]
 
 
-def short(steps: float, theirs: int) -> str:
-    """Return the limit of a training of less than half the steps of the report's, nothing for a longer one."""
-    return f"trained for {steps:,.0f} steps, the report's run for {theirs:,}" if 2 * steps < theirs else ""
+def short(length: float, theirs: int, unit: str = "steps") -> str:
+    """Return the limit of a training of less than half the length of the report's, nothing for a longer one."""
+    return f"trained for {length:,.0f} {unit}, the report's run for {theirs:,}" if 2 * length < theirs else ""
 
 
 def elsewhere(conditions: Mapping[str, Any], facts: Mapping[str, Any]) -> str:

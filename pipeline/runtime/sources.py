@@ -1,6 +1,7 @@
-"""Which modules of this repository a script imports: what DVC must watch, and what a checkpoint is valid for."""
+"""Which modules of this repository a script imports: what makes it run again, and what a checkpoint is valid for."""
 
 import ast
+import hashlib
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,18 @@ EXEMPT = {
     "pipeline/tracking": "records in MLflow; reads what stages wrote and writes nothing they read",
 }
 """Modules and packages that cannot change an output and are no dependency of a stage, each with the reason."""
+
+
+def checksums(script: str) -> dict[str, str]:
+    """Return the MD5 of `script` and of each module it imports, by path, without the exempt ones.
+
+    `plan` writes them to `code/<stage>.yaml`, through which a stage depends on them. As lists in dvc.yaml they would
+    have to be kept by hand, and make up two thirds of dvc.lock, which DVC reads and writes at every stage.
+
+    Args:
+        script: path relative to the root of the repository, `stages/train_vae.py`.
+    """
+    return {module: hashlib.md5((ROOT / module).read_bytes()).hexdigest() for module in imported(script)}
 
 
 def imported(script: str) -> list[str]:

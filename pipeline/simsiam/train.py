@@ -80,10 +80,8 @@ def fit(
             if state := checkpoint.load():
                 model.load_state_dict(state["model"])
                 optimiser.load_state_dict(state["optimiser"])
-                for (
-                    parameter,
-                    kept,
-                ) in optimiser.state.items():  # in memory as the parameters are, as before the interruption
+                # in memory as the parameters are, as before the interruption
+                for parameter, kept in optimiser.state.items():
                     kept["momentum_buffer"] = torch.empty_like(parameter).copy_(kept["momentum_buffer"])
                 curve = state["curve"]
             progress.update(len(curve))

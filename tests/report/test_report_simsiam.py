@@ -12,6 +12,7 @@ from pipeline.config.params import expand, read
 from pipeline.config.profile import PROFILES, patched, yaml
 from pipeline.metrics import seeds
 from pipeline.report.chapters.simsiam import variant
+from pipeline.report.claims import short
 from pipeline.report.render import render
 from pipeline.report.verdicts.simsiam import claims, verdict
 from pipeline.runtime import history
@@ -58,10 +59,10 @@ def test_verdicts(change: dict[str, float], expected: str) -> None:
     assert verdict(score(**change)) == expected
 
 
-def judged(later: tuple[float, float] = (0.1, 0.6), **changes: Any) -> dict[str, str]:
+def judged(later: tuple[float, float] = (0.1, 0.6), limit: str = "", **changes: Any) -> dict[str, str]:
     numbers = {name: [numbers, numbers] for name, numbers in KINDS.items()} | changes
     scores = {name: {str(s): score(**each) for s, each in enumerate(both)} for name, both in numbers.items()}
-    return {claim.name: claim.verdict for claim in claims(scores, {"0": later, "1": later}, {})}
+    return {claim.name: claim.verdict for claim in claims(scores, {"0": later, "1": later}, {}, limit)}
 
 
 def test_claims_hold_where_everything_is_as_the_reports_say() -> None:
@@ -75,6 +76,13 @@ def test_claims_fail_where_it_is_not() -> None:
     assert judged(no_predictor=[COLLAPSED | {"knn": 41.0}, COLLAPSED])["C22"] == "confirmed in part (1 of 2 seeds)"
     assert judged(fixed_predictor=[COLLAPSED, HEALTHY])["C23"] == "not confirmed (0 of 2 seeds)"
     assert judged(later=(0.5, 0.9))["C24"] == "not confirmed (0 of 2 seeds)"
+
+
+def test_a_short_run_on_the_reports_data_is_not_judged_but_its_ablations_are() -> None:
+    found = judged(limit=short(16, 102, "epochs"))
+    reason = "not testable at this scale: trained for 16 epochs, the report's run for 102"
+    assert {name for name, words in found.items() if words == reason} == {"C20", "C24"}
+    assert {found[name] for name in ("C21", "C22", "C23")} == {"confirmed (2 of 2 seeds)"}
 
 
 def test_claims_about_runs_that_are_not_there_are_not_judged() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.report import figures, style
 from pipeline.report.chapter import Chapter, Content
+from pipeline.report.claims import short
 from pipeline.report.figures import Curve, Picture
 from pipeline.report.reported import Reported
 from pipeline.report.results import Results
@@ -46,6 +47,7 @@ PANELS = {
     "feature_std": r"deviation × $\sqrt{d}$",
     "effective_rank": "effective rank",
 }
+DATA, EPOCHS = "cifar10", 102  # of report 000
 SCALE, COLUMNS = 2, 4  # of the sheet of views
 
 
@@ -77,9 +79,8 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         mean = scores["mean"]
         headlines |= {f"simsiam.{run}.{key}": mean[key]["last"] for key in ("loss", "knn")}
         headlines |= {f"simsiam.{run}.{key}": mean[key] for key in ("probe", "feature_std", "effective_rank")}
-    return Content(
-        values, headlines, rules.claims(seeds, _later(results, "default") if seeds["default"] else {}, _shown(seeds))
-    )
+    late, limit = (_later(results, "default"), _limit(results, "default")) if seeds["default"] else ({}, "")
+    return Content(values, headlines, rules.claims(seeds, late, _shown(seeds), limit))
 
 
 def variant(settings: Mapping[str, Any]) -> str:
@@ -95,6 +96,13 @@ def _later(results: Results, run: str) -> dict[str, tuple[float, float]]:
     step = results.finished["train_simsiam", run]
     loss, knn = (results.curve(step, column) for column in ("loss", "knn"))
     return {str(s): (rules.later(loss[s].to_numpy()), rules.later(knn[s].to_numpy())) for s in loss}
+
+
+def _limit(results: Results, run: str) -> str:
+    """Return why a run on the report's data cannot repeat its course; on other data the rules ask for less."""
+    step = results.finished["train_simsiam", run]
+    theirs = Path(step.inputs["data"]).name == DATA
+    return short(step.settings["epochs"], EPOCHS, "epochs") if theirs else ""
 
 
 def _shown(seeds: Mapping[str, Scores]) -> dict[str, str]:

@@ -41,7 +41,7 @@ def later(curve: np.ndarray) -> float:
 
 
 def claims(
-    seeds: Mapping[str, Scores], late: Mapping[str, tuple[float, float]], figures: Mapping[str, str]
+    seeds: Mapping[str, Scores], late: Mapping[str, tuple[float, float]], figures: Mapping[str, str], limit: str = ""
 ) -> list[Claim]:
     """Test claims C20 to C24.
 
@@ -50,6 +50,7 @@ def claims(
         late: for each seed of the default, the shares of the loss's fall and of the accuracy's rise that come after
             the first `EARLY` of the epochs.
         figures: path of the curves of each variant that has run.
+        limit: why the default cannot be judged, if it cannot.
     """
     default, spikes = seeds["default"], seeds["no_predictor"].values()
     below = f"collapsed by the SimSiam chapter's rule, and kNN at least {WORSE:g} points below the same seed's default"
@@ -63,6 +64,7 @@ def claims(
             _found(default),
             [verdict(s) == "healthy" and s["loss"]["last"] < s["loss"]["first"] for s in default.values()],
             figures.get("default", ""),
+            limit,
         ),
         Claim(
             "C21",
@@ -99,6 +101,7 @@ def claims(
             "; ".join(f"then {loss:.0%} of the loss's fall, {knn:.0%} of kNN's rise" for loss, knn in late.values()),
             [knn >= 2 * loss for loss, knn in late.values()],
             figures.get("default", ""),
+            limit,
         ),
     ]
 
