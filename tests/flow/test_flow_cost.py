@@ -7,30 +7,6 @@ from pipeline.flow import cost, layers
 from pipeline.flow.layers import groups, jacobian_error, show
 
 
-def test_known_operations_are_counted():
-    a, b = torch.ones(3, 4), torch.ones(4, 5)
-    for work, count in (
-        (lambda: a @ b, 2 * 3 * 4 * 5),
-        (lambda: a + a, 12),
-        (lambda: a.sum(0), 12),
-        (lambda: a.mean(0), 12),
-        (lambda: a.mT, 0),
-    ):
-        with (operations := cost.Operations()):
-            work()
-        assert operations.count == count
-    matrix = torch.eye(6, device="meta")
-    with (operations := cost.Operations()):
-        torch.linalg.slogdet(matrix)
-    assert operations.count == 2 * 6**3 // 3
-
-
-def test_what_cannot_be_counted_is_refused():
-    values = torch.ones(3)
-    with pytest.raises(NotImplementedError, match="sort"), cost.Operations():
-        values.sort()
-
-
 def test_a_flow_costs_a_line_in_dimension_and_depth_and_a_dense_determinant_a_cube():
     one, two, four = (cost.planar(d, 1) for d in (1000, 2000, 4000))
     assert four - two == 2 * (two - one)

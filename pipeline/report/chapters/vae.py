@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pipeline.flow.cost import Operations
+from pipeline.metrics.operations import Operations
 from pipeline.report import autoencoders, figures, style
 from pipeline.report.autoencoders import NATS, about, lines, look
 from pipeline.report.chapter import Chapter, Content
