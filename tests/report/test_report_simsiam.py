@@ -1,6 +1,7 @@
 """The chapter on SimSiam: verdicts and claims by rule, and its rendering of a project whose numbers are known."""
 
 import copy
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from pipeline.config.params import expand, read
 from pipeline.config.profile import PROFILES, patched, yaml
 from pipeline.metrics import seeds
 from pipeline.report.chapters.simsiam import variant
-from pipeline.report.claims import short
 from pipeline.report.render import render
 from pipeline.report.verdicts.simsiam import claims, verdict
 from pipeline.runtime import history
@@ -59,10 +59,12 @@ def test_verdicts(change: dict[str, float], expected: str) -> None:
     assert verdict(score(**change)) == expected
 
 
-def judged(later: tuple[float, float] = (0.1, 0.6), limit: str = "", **changes: Any) -> dict[str, str]:
+def judged(
+    later: tuple[float, float] = (0.1, 0.6), limits: dict[str, str] | None = None, **changes: Any
+) -> dict[str, str]:
     numbers = {name: [numbers, numbers] for name, numbers in KINDS.items()} | changes
     scores = {name: {str(s): score(**each) for s, each in enumerate(both)} for name, both in numbers.items()}
-    return {claim.name: claim.verdict for claim in claims(scores, {"0": later, "1": later}, {}, limit)}
+    return {claim.name: claim.verdict for claim in claims(scores, {"0": later, "1": later}, {}, limits or {})}
 
 
 def test_claims_hold_where_everything_is_as_the_reports_say() -> None:
@@ -78,15 +80,14 @@ def test_claims_fail_where_it_is_not() -> None:
     assert judged(later=(0.5, 0.9))["C24"] == "not confirmed (0 of 2 seeds)"
 
 
-def test_a_short_run_on_the_reports_data_is_not_judged_but_its_ablations_are() -> None:
-    found = judged(limit=short(16, 102, "epochs"))
-    reason = "not testable at this scale: trained for 16 epochs, the report's run for 102"
-    assert {name for name, words in found.items() if words == reason} == {"C20", "C24"}
-    assert {found[name] for name in ("C21", "C22", "C23")} == {"confirmed (2 of 2 seeds)"}
+def test_claims_about_the_course_of_a_training_have_limits() -> None:
+    found = judged(limits={"C20": "too short", "C24": "too short"})
+    assert {found.pop(name) for name in ("C20", "C24")} == {"not testable at this scale: too short"}
+    assert set(found.values()) == {"confirmed (2 of 2 seeds)"}
 
 
 def test_claims_about_runs_that_are_not_there_are_not_judged() -> None:
-    assert {claim.verdict for claim in claims({name: {} for name in KINDS}, {}, {})} == {"not run"}
+    assert {claim.verdict for claim in claims({name: {} for name in KINDS}, {}, {}, {})} == {"not run"}
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +139,8 @@ def test_the_chapter_shows_each_variant_with_its_verdict(tmp_path: Path, planned
     assert "| not learning |" in table["fixed_predictor"]
     for name in ("C20", "C21", "C22", "C23"):
         assert any(line.startswith(f"| {name} |") and "confirmed (1 seed)" in line for line in text.splitlines())
+    point = "not testable at this scale: the first 20% of its 6 epochs are one point"
+    assert any(line.startswith("| C24 |") and point in line for line in text.splitlines())
     figures = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out/figures").rglob("*.png"))
     assert len(figures) == 4 + 2 and all(f"]({path})" in text for path in figures)
     summary = json.loads((tmp_path / "out/summary.json").read_text())
@@ -150,6 +153,16 @@ def test_other_data_are_not_judged_by_the_reports_numbers(tmp_path: Path, planne
     rows = [line for line in lines if line.startswith("| 000 | kNN accuracy with stop-gradient")]
     assert len(rows) == 2  # in the summary and in T03
     assert all("| other data |" in row and "cifar10 → shapes32" in row for row in rows)
+
+
+def test_a_short_training_on_the_reports_data_is_not_judged_as_if_it_were_theirs(
+    tmp_path: Path, planned: list[Plan]
+) -> None:
+    planned = [dataclasses.replace(plan, inputs=plan.inputs | {"data": "data/cifar10"}) for plan in planned]
+    render(build(tmp_path / "project", planned), tmp_path / "out", allow_missing=True)
+    claims = {line[2:5]: line for line in (tmp_path / "out/report.md").read_text().splitlines() if line[2:4] == "C2"}
+    reason = f"not testable at this scale: trained for {planned[0].settings['epochs']} epochs, the report's run for 102"
+    assert all(reason in claims[name] for name in ("C20", "C24")) and "confirmed (1 seed)" in claims["C21"]
 
 
 def test_each_variant_is_told_by_its_settings(planned: list[Plan]) -> None:

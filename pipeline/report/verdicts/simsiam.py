@@ -37,11 +37,19 @@ def verdict(score: Score) -> str:
 def later(curve: np.ndarray) -> float:
     """Return the share of a curve's whole change that comes after the first `EARLY` of its epochs."""
     whole = curve[-1] - curve[0]
-    return float((curve[-1] - curve[max(1, round(EARLY * len(curve))) - 1]) / whole) if whole else 0.0
+    return float((curve[-1] - curve[early(len(curve)) - 1]) / whole) if whole else 0.0
+
+
+def early(epochs: int) -> int:
+    """Return how many epochs are the first `EARLY` of all."""
+    return max(1, round(EARLY * epochs))
 
 
 def claims(
-    seeds: Mapping[str, Scores], late: Mapping[str, tuple[float, float]], figures: Mapping[str, str], limit: str = ""
+    seeds: Mapping[str, Scores],
+    late: Mapping[str, tuple[float, float]],
+    figures: Mapping[str, str],
+    limits: Mapping[str, str],
 ) -> list[Claim]:
     """Test claims C20 to C24.
 
@@ -50,7 +58,7 @@ def claims(
         late: for each seed of the default, the shares of the loss's fall and of the accuracy's rise that come after
             the first `EARLY` of the epochs.
         figures: path of the curves of each variant that has run.
-        limit: why the default cannot be judged, if it cannot.
+        limits: of the claims that cannot be judged, why.
     """
     default, spikes = seeds["default"], seeds["no_predictor"].values()
     below = f"collapsed by the SimSiam chapter's rule, and kNN at least {WORSE:g} points below the same seed's default"
@@ -64,7 +72,7 @@ def claims(
             _found(default),
             [verdict(s) == "healthy" and s["loss"]["last"] < s["loss"]["first"] for s in default.values()],
             figures.get("default", ""),
-            limit,
+            limits.get("C20", ""),
         ),
         Claim(
             "C21",
@@ -101,7 +109,7 @@ def claims(
             "; ".join(f"then {loss:.0%} of the loss's fall, {knn:.0%} of kNN's rise" for loss, knn in late.values()),
             [knn >= 2 * loss for loss, knn in late.values()],
             figures.get("default", ""),
-            limit,
+            limits.get("C24", ""),
         ),
     ]
 
