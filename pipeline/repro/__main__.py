@@ -39,7 +39,7 @@ def main() -> None:
             _elsewhere(options)
         with alone() as lock:
             _mend()
-            if len(options.slots) > 1 and not options.dask:
+            if options.slots != [{}] and not options.dask:  # one place like this process's own is DVC's
                 todo, _ = _ask(options.targets)
                 if not todo:
                     print("Data and pipelines are up to date.")

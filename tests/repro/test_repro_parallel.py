@@ -4,6 +4,8 @@ import os
 import signal
 import time
 
+import pytest
+
 
 def test_stages_overlap_and_the_record_is_that_of_a_serial_run(project, serial):
     done = project.do(*project.runner("--jobs", "2"))
@@ -35,12 +37,15 @@ def test_targets_only(project):
     assert set(project.lock()["stages"]) == {"make@a", "score@a"}
 
 
-def test_each_place_on_a_gpu_is_given_to_one_stage_at_a_time(project):
+@pytest.mark.parametrize(
+    ("options", "places"), [(["3,5"], {"3", "5"}), (["3"], {"3"}), (["3,5", "--jobs", "1"], {"3"})]
+)
+def test_each_place_on_a_gpu_is_given_to_one_stage_at_a_time(project, options, places):
     step = project.folder / "step.py"
     step.write_text(step.read_text().replace("{start}", "{__import__('os').environ['CUDA_VISIBLE_DEVICES']}"))
-    project.do(*project.runner("--gpus", "3,5", "make"))
+    project.do(*project.runner("--gpus", *options, "make"))
     used = [line.split()[2] for line in (project.folder / "times").read_text().splitlines() if " start " in line]
-    assert set(used) == {"3", "5"}
+    assert set(used) == places
 
 
 def test_killed_in_every_way_it_leaves_no_process_and_goes_on_to_the_same_record(project, serial):
