@@ -25,7 +25,7 @@ from pipeline.simsiam.objective import negative_cosine
 from pipeline.simsiam.train import sgd, untrained
 
 NETWORK = {
-    "mean": [0.5] * 3, "deviation": [0.25] * 3, "backbone": "resnet10", "width": 16, "stem": "halving",
+    "mean": [0.5] * 3, "deviation": [0.25] * 3, "backbone": "resnet10", "width": 8, "stem": "halving",
     "projector_hidden": 256, "features": 256, "predictor": "mlp", "predictor_hidden": 64,
 }  # fmt: skip
 OURS = Augmentation(

@@ -67,7 +67,7 @@ def look(results: Results, step: Plan) -> dict[str, Any]:
     network = results.settings(step)["network"]
     trainings = [plan for plan in results.plans if plan.stage == "train_vae" and plan.settings["network"] == network]
     number = [plan.run for plan in trainings].index(step.run)
-    return style.line(number + number // 6)  # the seventh colour, yellow, is too faint for a thin line
+    return style.line(number)
 
 
 def lines(results: Results, steps: Sequence[Plan], column: str, sign: int = 1) -> list[Curve]:

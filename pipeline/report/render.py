@@ -5,7 +5,7 @@ import json
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,10 @@ def _fill(out: Path, results: Results, chapters: Sequence[Chapter]) -> None:
         "claims": claims,
         "outcomes": Counter(claim.outcome for claim in claims),
         "rows": rows,
-        "verdicts": Counter(row["verdict"] for row in rows),
+        "parts": {
+            "measurements": [line for line in rows if not _given(line["row"])],
+            "settings and sizes of data sets": [line for line in rows if _given(line["row"])],
+        },
         "errors": [(error, evidence(error, claims, rows, results)) for error in reported.errors],
         "reported": reported,
         "meaning": numbers.MEANING,
@@ -120,15 +123,18 @@ def _fill(out: Path, results: Results, chapters: Sequence[Chapter]) -> None:
 def comparison(reported: Reported, row: Row, found: Found | None) -> dict[str, Any]:
     """Return one row of table T03 in words."""
     conditions = reported.conditions(row)
-    gap = numbers.difference(row, found) if found else None
     other = numbers.deviations(conditions, found.facts) if found else {}
+    # scores of two feature networks have no common scale, and only one of them has the report's name
+    alien = row.ours is not None and row.ours.metric is not None and "feature_network" in other
+    gap = numbers.difference(row, found) if found and not alien else None
+    name = found.facts["names"][str(row.ours.metric).split(".")[-1]] if alien and found and row.ours else ""
     return {
         "row": row,
-        "theirs": words(row.value),
-        "ours": words(found.value, found.spread, digits=5) if found else "",
+        "theirs": words(row.value) + (f" ({row.means})" if row.means else ""),
+        "ours": f"{words(found.value, found.spread, digits=5)} {name}".rstrip() if found else "",
         "difference": "" if gap is None else f"at most {gap:.3g}" if isinstance(row.value, list) else f"{gap:+.3g}",
         "verdict": numbers.verdict(row, conditions, found),
-        "accepted": _accepted(row) if found else "",
+        "accepted": _accepted(row, found) if found else "",
         "protocol": _protocol(row, conditions, other),
         "data": _protocol(row, {"data": conditions["data"]}, other) if "data" in other else "",
     }
@@ -150,14 +156,21 @@ def evidence(error: Mistake, claims: Sequence[Claim], rows: Sequence[dict[str, A
     return found
 
 
+def _given(row: Row) -> bool:
+    """Whether a number was chosen, not measured."""
+    return row.ours is not None and (row.ours.setting is not None or row.ours.card is not None)
+
+
 def _protocol(row: Row, conditions: dict[str, Any], other: dict[str, tuple[Any, Any]]) -> str:
     """Name the report's protocol, and after an arrow what our run did otherwise."""
     shown = {key: value for key, value in conditions.items() if key in row.protocol or key in other}
     return "; ".join(f"{key} {value}" + (f" → {other[key][1]}" if key in other else "") for key, value in shown.items())
 
 
-def _accepted(row: Row) -> str:
+def _accepted(row: Row, found: Found) -> str:
     if row.band is None:
+        if numbers.chosen(row, found):
+            return "contained"
         return f"within {row.tolerance:g}" if row.tolerance else "equal"
     low, high = row.band
     if low is None or high is None:
@@ -184,6 +197,13 @@ def nats(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
+def differing(runs: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the settings that runs differ in, in their order; all where there is one run."""
+    keys = dict.fromkeys(key for run in runs.values() for key in run)
+    several = {key: len({words(run[key]) if key in run else None for run in runs.values()}) > 1 for key in keys}
+    return [key for key in keys if several[key] or len(runs) == 1]
+
+
 def cell(text: object) -> str:
     """Return text that cannot leave its cell of a Markdown table, nor be read as HTML."""
     return " ".join(str(text).split()).replace("|", "\\|").replace("<", "&lt;")
@@ -197,7 +217,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"cell": cell, "nats": nats, "words": words}
+    environment.filters |= {"cell": cell, "differing": differing, "nats": nats, "words": words}
     return environment
 
 

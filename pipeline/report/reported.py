@@ -169,28 +169,33 @@ def deviations(conditions: dict[str, Any], facts: dict[str, Any]) -> dict[str, t
 def difference(row: Row, found: Found) -> float | None:
     """Return ours minus the report's: signed for two numbers, the largest absolute one for two lists.
 
-    A list of ours beside one number of theirs is a choice: its nearest element counts. So it is beside a shorter
-    list of theirs, unless it is a curve. Words have no difference.
+    Of a list of ours from which theirs is a choice the nearest elements count, of two curves the epochs that both have.
+    Words have no difference, and other lists of other lengths have none.
     """
     theirs, ours = row.value, found.value
-    if isinstance(theirs, Number) and isinstance(ours, list):
-        ours = min((o for o in ours if isinstance(o, Number)), key=lambda o: abs(o - theirs), default="")
+    if isinstance(ours, list) and chosen(row, found):
+        numbers = [o for o in ours if isinstance(o, Number)]
+        wanted = [t for t in (theirs if isinstance(theirs, list) else [theirs]) if isinstance(t, Number)]
+        ours = [min(numbers, key=lambda o: abs(o - t)) if numbers else "" for t in wanted]
+        ours = ours if isinstance(theirs, list) else next(iter(ours), "")
     if isinstance(theirs, Number) and isinstance(ours, Number):
         return float(ours - theirs)
-    if isinstance(theirs, list) and isinstance(ours, list):
-        if _chosen(row, found):
-            numbers = [o for o in ours if isinstance(o, Number)]
-            ours = [min(numbers, key=lambda o: abs(o - t)) if numbers else "" for t in theirs if isinstance(t, Number)]
+    if isinstance(theirs, list) and isinstance(ours, list) and (len(theirs) == len(ours) or _is_curve(row)):
         pairs = [(t, o) for t, o in zip(theirs, ours, strict=False) if isinstance(t, Number) and isinstance(o, Number)]
         gaps = [abs(o - t) for t, o in pairs]
         return float(max(gaps, key=lambda gap: math.inf if math.isnan(gap) else gap)) if gaps else None
     return None
 
 
-def _chosen(row: Row, found: Found) -> bool:
-    """Whether theirs may be a choice from ours: a shorter list, not a curve of fewer epochs."""
-    longer = isinstance(row.value, list) and isinstance(found.value, list) and len(found.value) > len(row.value)
-    return longer and row.ours is not None and row.ours.curve is None
+def chosen(row: Row, found: Found) -> bool:
+    """Whether theirs may be a choice from ours: a number or a shorter list beside a list that is not a curve."""
+    length = len(row.value) if isinstance(row.value, list) else 1
+    longer = isinstance(found.value, list) and (len(found.value) > length or not isinstance(row.value, list))
+    return longer and not _is_curve(row)
+
+
+def _is_curve(row: Row) -> bool:
+    return row.ours is not None and row.ours.curve is not None
 
 
 def verdict(row: Row, conditions: dict[str, Any], found: Found | None) -> Verdict:
@@ -219,7 +224,7 @@ def verdict(row: Row, conditions: dict[str, Any], found: Found | None) -> Verdic
     if found.value == (row.means or row.value):
         return "matches"
     theirs, ours = row.value, found.value
-    if isinstance(theirs, list) and isinstance(ours, list) and len(theirs) != len(ours) and not _chosen(row, found):
+    if isinstance(theirs, list) and isinstance(ours, list) and len(theirs) != len(ours) and not chosen(row, found):
         return "differs"
     gap = difference(row, found)
     return "matches" if gap is not None and abs(gap) <= (row.tolerance or 0.0) else "differs"

@@ -15,7 +15,9 @@ from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 # Okabe & Ito, Color Universal Design (2008), darkest first; black is kept for the reports' own numbers
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#F0E442")
 REPORTED = "#000000"
+LINES = PALETTE[:6]  # yellow is too faint for a thin line
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)))  # after the last colour the palette starts again with another dash
+MARKERS = ("o", "s", "^")  # and another marker
 TICKS = 4  # at most so many steps between them on an axis of a small panel
 COMPRESSION = 4  # of PNG files: a third of the time of 6, and hardly larger
 
@@ -38,13 +40,20 @@ _RC: Any = {
 
 def line(number: int) -> dict[str, Any]:
     """Return colour and dash of the `number`-th line of a chart."""
-    return {"color": PALETTE[number % len(PALETTE)], "linestyle": DASHES[number // len(PALETTE) % len(DASHES)]}
+    return {"color": LINES[number % len(LINES)], "linestyle": DASHES[number // len(LINES) % len(DASHES)]}
+
+
+def marked(number: int) -> dict[str, Any]:
+    """Return colour, dash and marker of the `number`-th line of a chart of few points."""
+    return {**line(number), "marker": MARKERS[number // len(LINES) % len(MARKERS)], "markersize": 3}
 
 
 def logarithmic(axes: Axes) -> None:
-    """Set a logarithmic scale upwards, with plain numbers at 1, 2 and 5 times the powers of ten."""
+    """Set a logarithmic scale upwards for what is drawn already, with three plain numbers on it at least."""
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    low, high = axes.get_ylim()
+    subs = (1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 4, 5, 6, 8)
+    axes.yaxis.set_major_locator(LogLocator(subs=subs))
     axes.yaxis.set_major_formatter(ScalarFormatter())
     axes.yaxis.set_minor_formatter(NullFormatter())
 

@@ -114,7 +114,7 @@ def test_verdicts_by_rule_stand_beside_the_words_of_the_report(rendered: Path) -
     text = (rendered / "report.md").read_text()
     assert "| jsd_1 | jsd | none | 0.0 | off | diverges | cycle |" in text
     assert "| w1_8 | w1 | r1 | 0.1 | on | converges well, quickly | converged |" in text
-    rows = {line.split("|")[2].strip(): line for line in text.splitlines() if line.startswith("| 001 |")}
+    rows = {line.split("|")[3].strip(): line for line in text.splitlines() if line.startswith("| 001 |")}
     assert "| cycle |  |" in rows["JSD"] and "| differs |" in rows["JSD"]
     assert "| matches |" in rows["W1, R1 0.1, EMA"]
 

@@ -43,7 +43,7 @@ IDS = {
     """,
     "004": """
         mnist-train-test mnist-train-validation mnist-inputs mnist-grey-levels
-        vae-learning-rate gan-learning-rate epochs batch latent vae-picture-epochs gan-picture-epochs vae-loss fid-is
+        vae-learning-rate gan-learning-rate epochs batch latent vae-picture-epochs gan-picture-epochs vae-loss
     """,
 }
 
@@ -113,7 +113,9 @@ def test_verdicts(changes: dict[str, object], found: Found | None, expected: str
     [
         (-95.5, -95.0, 0.5),
         (3, [1, 5.5, 2], -1.0),
-        ([1, 2, 3], [1, 4], 2.0),
+        ([1, 2, 3], [1, 4, 3], 2.0),
+        ([1, 2, 3], [1, 4], None),
+        ([1, 5], [1, 2, 4, 3], 1.0),
         ("a", "b", None),
         ([1, "a"], ["b", "c"], None),
     ],

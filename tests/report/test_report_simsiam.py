@@ -31,7 +31,7 @@ def score(
     layer = {"knn": knn, "feature_std": feature_std, "effective_rank": effective_rank}
     return {
         "loss": {"first": -0.2, "last": loss},
-        "knn": {"first": 21.0, "last": knn, "best": knn + 1, "best_epoch": 3, "lowest": 20.5},
+        "knn": {"first": 21.0, "last": knn, "best": knn + 5, "best_epoch": 3, "lowest": 20.5},
         "feature_std": feature_std,
         "effective_rank": effective_rank,
         "probe": knn + 5,
@@ -60,15 +60,15 @@ def test_verdicts(change: dict[str, float], expected: str) -> None:
 
 
 def judged(
-    later: tuple[float, float] = (0.1, 0.6), limits: dict[str, str] | None = None, **changes: Any
+    later: tuple[float, float] = (0.1, 0.6), limits: dict[str, str] | None = None, epochs: int = 8, **changes: Any
 ) -> dict[str, str]:
     numbers = {name: [numbers, numbers] for name, numbers in KINDS.items()} | changes
     scores = {name: {str(s): score(**each) for s, each in enumerate(both)} for name, both in numbers.items()}
-    return {claim.name: claim.verdict for claim in claims(scores, {"0": later, "1": later}, {}, limits or {})}
+    return {claim.name: claim.verdict for claim in claims(scores, {"0": later, "1": later}, {}, limits or {}, epochs)}
 
 
 def test_claims_hold_where_everything_is_as_the_reports_say() -> None:
-    assert judged() == {f"C2{n}": "confirmed (2 of 2 seeds)" for n in range(5)}
+    assert judged() == dict.fromkeys(("C20", "C21", "C22", "C22b", "C23", "C24"), "confirmed (2 of 2 seeds)")
 
 
 def test_claims_fail_where_it_is_not() -> None:
@@ -77,6 +77,8 @@ def test_claims_fail_where_it_is_not() -> None:
     # collapsed, but not worse than the default of the same seed by five points
     assert judged(no_predictor=[COLLAPSED | {"knn": 41.0}, COLLAPSED])["C22"] == "confirmed in part (1 of 2 seeds)"
     assert judged(fixed_predictor=[COLLAPSED, HEALTHY])["C23"] == "not confirmed (0 of 2 seeds)"
+    assert judged(fixed_predictor=[IDLE, IDLE | {"loss": -0.7}])["C23"] == "confirmed in part (1 of 2 seeds)"
+    assert judged(epochs=7)["C22b"] == "not confirmed (0 of 2 seeds)"  # the best epoch, the third, is too late
     assert judged(later=(0.5, 0.9))["C24"] == "not confirmed (0 of 2 seeds)"
 
 
@@ -87,7 +89,7 @@ def test_claims_about_the_course_of_a_training_have_limits() -> None:
 
 
 def test_claims_about_runs_that_are_not_there_are_not_judged() -> None:
-    assert {claim.verdict for claim in claims({name: {} for name in KINDS}, {}, {}, {})} == {"not run"}
+    assert {claim.verdict for claim in claims({name: {} for name in KINDS}, {}, {}, {}, 0)} == {"not run"}
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +152,7 @@ def test_the_chapter_shows_each_variant_with_its_verdict(tmp_path: Path, planned
 def test_other_data_are_not_judged_by_the_reports_numbers(tmp_path: Path, planned: list[Plan]) -> None:
     render(build(tmp_path / "project", planned), tmp_path / "out", allow_missing=True)
     lines = (tmp_path / "out/report.md").read_text().splitlines()
-    rows = [line for line in lines if line.startswith("| 000 | kNN accuracy with stop-gradient")]
+    rows = [line for line in lines if line.startswith("| 000 |") and "| kNN accuracy with stop-gradient" in line]
     assert len(rows) == 2  # in the summary and in T03
     assert all("| other data |" in row and "cifar10 → shapes32" in row for row in rows)
 

@@ -40,7 +40,7 @@ class Run:
     Args:
         train, score: its two steps.
         metrics: what the second one measured.
-        look: colour and dash of its lines, the same in all charts.
+        look: colour, dash and marker of its line among those of all runs.
     """
 
     train: Plan
@@ -58,8 +58,15 @@ class Run:
         return Path(self.score.inputs["features"]).name
 
     @property
+    def game(self) -> str:
+        """The loss, and what holds the critic back."""
+        objective, spectral = self.train.settings["objective"], self.train.settings["network"]["spectral"]
+        controls = ["spectral norm"] * spectral + [objective["penalty"]] * (objective["penalty"] != "none")
+        return ", ".join([objective["loss"], *controls])
+
+    @property
     def measure(self) -> str:
-        """The distance that the run's loss estimates: `w1` for losses linear in the critic's output, else `jsd`."""
+        """The estimate that suits the run's loss: `w1` for losses linear in the critic's output, else `jsd`."""
         return "w1" if self.train.settings["objective"]["loss"] in ("w1", "hinge") else "jsd"
 
     @property
@@ -80,7 +87,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     """Show every finished run of the family."""
     scored = {step.run: step for step in results.steps("score_gan")}
     runs = [
-        Run(step, scored[step.run], results.metrics(scored[step.run]), style.line(number))
+        Run(step, scored[step.run], results.metrics(scored[step.run]), style.marked(number))
         for number, step in enumerate(step for step in results.steps("train_gan") if step.run in scored)
     ]
     evaluators = {step.run: results.metrics(step) for step in results.steps("features")}
@@ -88,10 +95,10 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     settings = {run.name: _flat({"data": run.metrics["protocol"]["data"], **run.train.settings}) for run in runs}
     values = {
         "settings": settings,
-        "keys": list(dict.fromkeys(key for run in settings.values() for key in run)),
         "scores": {run.name: run.metrics for run in runs},
         "evaluators": evaluators,
         "judges": {run.name: run.judge for run in runs},
+        "game": {run.name: run.game for run in runs},
         "relations": {run.name: _relation(run, seeds[run.name]) for run in runs},
         "saturated": verdicts.SATURATED,
         "charts": _charts(results, runs, out) if runs else [],
@@ -183,14 +190,14 @@ def _distance_chart(runs: Sequence[Run], out: Path) -> Picture:
     path, judged = "figures/gan/distance.png", _by_judge(runs)
     with style.cells(out / path, len(judged), min(len(judged), COLUMNS), WIDTH, 3.2) as panels:
         for axes, (judge, group) in zip(panels, judged.items(), strict=True):
-            lines = [Curve(run.name, run.distances(), {**run.look, "marker": "o", "markersize": 3}) for run in group]
+            lines = [Curve(run.name, run.distances(), run.look) for run in group]
             figures.plot(axes, lines, group[0].metrics["protocol"]["names"]["frechet_distance"])
             axes.set(title=f"judged by {judge}", xlabel="generator steps")
             style.logarithmic(axes)
             axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3)
     caption = (
-        "F22 (and F17). Fréchet distance of the stored generators to the test images, against generator steps; a panel"
-        " for each feature network, whose scales have nothing in common. The number of images is in the protocols."
+        "F22 (and F17). Fréchet distance of the stored generators to the reference images, against generator steps; a"
+        " panel for each feature network, whose scales have nothing in common. Protocols are above."
     )
     return Picture(path, "F22", caption)
 
@@ -207,15 +214,15 @@ def _metric_chart(results: Results, runs: Sequence[Run], out: Path) -> Picture:
             other.plot(distances.index, distances, color=style.PALETTE[1], marker="o", markersize=3, linewidth=1.3)
             other.grid(visible=False)
             other.spines["right"].set_visible(True)
-            axes.set(title=f"{run.name} ({run.metrics['protocol']['data']})", xlabel="generator steps")
-            axes.set_ylabel("W1 estimate" if run.measure == "w1" else "JSD (nats)", color=style.PALETTE[0])
+            axes.set(title=f"{run.name} ({run.game})", xlabel="generator steps")
+            axes.set_ylabel("W1 estimate" if run.measure == "w1" else "bound on JSD (nats)", color=style.PALETTE[0])
             other.set_ylabel("Fréchet distance", color=style.PALETTE[1])
             axes.tick_params(axis="y", labelcolor=style.PALETTE[0])
             other.tick_params(axis="y", labelcolor=style.PALETTE[1])
     caption = (
-        "F17 (figures 28 to 39 of report 001, with jsd_1). Blue, left scale: the distance that the run's loss"
-        " estimates, the JSD in nats, or W1 up to the critic's Lipschitz constant; solid on test images, dotted on"
-        " training batches."
+        "F17 (figures 28 to 39 of report 001, with jsd_1). Blue, left scale: what the critic's outputs say of the"
+        " distance between real and generated images, W1 up to the critic's Lipschitz constant, or a lower bound on the"
+        " JSD, negative for a poor critic; solid on test images, dotted on training batches."
         " Orange, right scale: the Fréchet distance in the run's feature network. Means over seeds."
     )
     return Picture(path, "F17", caption)
@@ -229,7 +236,7 @@ def _loss_chart(results: Results, runs: Sequence[Run], out: Path) -> Picture:
             for number, (column, label) in enumerate(names.items()):
                 curve = results.curve(run.train, column).mean(axis=1)
                 axes.plot(curve.index, curve, linewidth=1.3, label=label, **style.line(number))
-            axes.set(title=f"{run.name} ({run.metrics['protocol']['data']})", xlabel="generator steps", ylabel="loss")
+            axes.set(title=f"{run.name} ({run.game})", xlabel="generator steps", ylabel="loss")
         panels[0].legend(fontsize=7)
     caption = (
         "F32 (figure 8 of report 004), for every run: the critic's loss on real and on fake images and the generator's,"
@@ -273,11 +280,12 @@ def _interpolation_chart(runs: Sequence[Run], out: Path) -> Picture:
                     side.plot(run.metrics["alphas"], values, color=colour, linestyle=dash, linewidth=1.3)
                 side.set_ylabel(label, color=colour)
                 side.tick_params(axis="y", labelcolor=colour)
-            axes.set(title=f"{run.name} ({run.metrics['protocol']['data']})", xlabel="weight of the first")
+            axes.set(title=f"{run.name} ({run.game})", xlabel="weight of the first")
     caption = (
         "Images between pairs of samples, against the weight of the first: solid lines mixed as codes, dotted ones as"
-        " pixels (claims C15 and C16). Blue, left scale: Fréchet distance to test images in the run's feature network."
-        " Orange, right scale: sharpness, the mean variance of the Laplacian of images in [0, 1]. Means over seeds."
+        " pixels (claims C15 and C16). Blue, left scale: Fréchet distance to the reference images in the run's feature"
+        " network. Orange, right scale: sharpness, the mean variance of the Laplacian of images in [0, 1]. Means over"
+        " seeds."
     )
     return Picture(path, "interpolations", caption)
 
@@ -289,9 +297,7 @@ def _slope_chart(results: Results, runs: Sequence[Run], out: Path) -> Picture:
             slopes = np.asarray(results.array(run.score, "slopes"))
             axes.hist(slopes, bins=40, color=style.PALETTE[0])
             axes.axvline(1, color=style.REPORTED, linewidth=1)
-            penalty = run.train.settings["objective"]["penalty"]
-            control = "spectral norm" if run.train.settings["network"]["spectral"] else f"penalty {penalty}"
-            axes.set(title=f"{run.name} ({control})", xlabel="norm of the gradient", ylabel="points")
+            axes.set(title=f"{run.name} ({run.game})", xlabel="norm of the gradient", ylabel="points")
     caption = (
         "Norm of the last critic's gradient at points between real test images and generated ones, first seed; the line"
         " marks 1, the bound that W1 asks for."

@@ -33,7 +33,6 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     metrics = {step.run: results.metrics(step) for step in scored}
     values = {
         "settings": settings,
-        "keys": list(dict.fromkeys(key for run in settings.values() for key in run)),
         "negative": _negative(results, trained, out) if trained else None,
         "printed": _printed(results, reported, out),
         "positive": _positive(results, trained, out) if trained else None,
