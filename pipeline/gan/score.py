@@ -14,6 +14,7 @@ from pipeline.features import evaluator as evaluators
 from pipeline.features.evaluator import Evaluator
 from pipeline.gan import model as models
 from pipeline.gan import studies
+from pipeline.gan.images import judged
 from pipeline.gan.model import Model
 from pipeline.gan.sample import Sampler, draw
 from pipeline.metrics import seeds as over
@@ -62,7 +63,7 @@ def score(
     """
     trained, judge = models.load(model), evaluators.load(features, device)
     images = store.load(data, device)
-    test = images.split("test") * (255 // (images.levels - 1))
+    split, test = judged(images)
     real = Looks.of(judge, test)
     seeds: dict[str, Any] = {}
     with bar(len(trained.seeds) * (len(trained.snapshots) + 2), output.name.strip("."), "generator") as progress:
@@ -116,7 +117,7 @@ def score(
     protocol = {
         **judge.protocol(final_samples),
         "data": images.card["name"],
-        "split": "test",
+        "split": split,
         "snapshot_images": samples,
         "generator": "running average of the weights; raw: the last weights themselves",
         "normalisation": "statistics of each batch of 64"

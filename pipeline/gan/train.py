@@ -13,6 +13,7 @@ from pipeline.data import store
 from pipeline.gan import losses, model
 from pipeline.gan import network as networks
 from pipeline.gan.average import Average
+from pipeline.gan.images import judged, stretched
 from pipeline.gan.model import Model, Scale, save_weights, snapshot_name
 from pipeline.gan.penalties import USUAL_POINTS, interpolate, norms, penalty, slopes
 from pipeline.runtime import history, seeding
@@ -21,7 +22,7 @@ from pipeline.runtime.checkpoint import Checkpoint
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.progress import bar
 
-HELD_OUT = 1000  # test images, and as many fakes, of the held-out estimates at most
+HELD_OUT = 1000  # judged images, and as many fakes, of the held-out estimates at most
 # on training batches, means since the last row
 MEASURED = ("loss_real", "loss_fake", "penalty", "jsd", "w1", "loss_generator")
 REMEDY = "a smaller learning rate, a penalty or spectral_norm"  # against divergence
@@ -191,7 +192,8 @@ def fit(
     """Train one generator and critic per seed; write weights and learning curves.
 
     Writes `network.json`, averaged generators `seed_<s>_step_<n>.safetensors`, the last generator itself and the last
-    critic (`seed_<s>_raw`, `seed_<s>_critic`), and `history.csv`, whose column `epoch` counts generator steps.
+    critic (`seed_<s>_raw`, `seed_<s>_critic`), and `history.csv`, whose column `epoch` counts generator steps. Its
+    columns `test_*` are of training images where the set has no test split, see `pipeline.gan.images.judged`.
 
     Args:
         data: folder of the data set.
@@ -214,7 +216,7 @@ def fit(
         UserError: if a batch is larger than the data set, or training has diverged to numbers that are not finite.
     """
     images = store.load(data, device)
-    train, test = (images.split(split) * (255 // (images.levels - 1)) for split in ("train", "test"))
+    train, (_, test) = stretched(images, "train"), judged(images)
     if batch > len(train):
         raise UserError(f"batch {batch} is larger than the {len(train)} training images of {images.card['name']}.")
     latent = network["latent"]
@@ -287,11 +289,11 @@ def fit(
 
 
 def held_out(players: Trainer, test: Tensor, random: torch.Generator, latent: int) -> dict[str, float]:
-    """Estimate both distances between test images and as many fakes, and measure the critic's slope between them.
+    """Estimate both distances between judged images and as many fakes, and measure the critic's slope between them.
 
     Args:
         players: the generator in training, not its average, and the critic.
-        test: images as the networks see them.
+        test: images as the networks see them; training images where the set has no others, see `judged`.
         random: source of the codes and of the points between.
         latent: dimensions of a code.
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.features import classifier
+from pipeline.data import store
+from pipeline.features import classifier, evaluator
 from pipeline.features.evaluator import Evaluator, Scoring, load_network
 from pipeline.features.network import FeatureNetwork
 from pipeline.gan import model as models
@@ -17,6 +18,7 @@ from pipeline.gan.model import Model, Scale, save_weights, snapshot_name
 from pipeline.gan.sample import Sampler, draw
 from pipeline.gan.score import Looks, Seen, measure, score
 from pipeline.gan.studies import Space
+from pipeline.gan.train import fit
 from pipeline.metrics import pictures, seeds
 
 CPU = torch.device("cpu")
@@ -218,15 +220,17 @@ def folders(tmp_path):
     return data, model, features
 
 
+SETTINGS = {
+    "samples": 30, "final_samples": 35, "normalisation": "standing", "normalisation_batches": 2, "dimensions": 100,
+    "perturbed": [1, 3], "scales": [1.0, 10.0], "codes": 6, "pairs": 20, "device": CPU,
+}  # fmt: skip
+
+
 def test_a_run_is_scored_from_its_files_and_twice_the_same(folders, tmp_path):
-    settings = {
-        "samples": 30, "final_samples": 35, "normalisation": "standing", "normalisation_batches": 2, "dimensions": 100,
-        "perturbed": [1, 3], "scales": [1.0, 10.0], "codes": 6, "pairs": 20, "device": CPU,
-    }  # fmt: skip
     outputs = [tmp_path / "first", tmp_path / "second"]
     for output in outputs:
         output.mkdir()
-        score(*folders, output, **settings)
+        score(*folders, output, **SETTINGS)
     assert {file.name: file.read_bytes() for file in outputs[0].iterdir()} == {
         file.name: file.read_bytes() for file in outputs[1].iterdir()
     }
@@ -239,7 +243,7 @@ def test_a_run_is_scored_from_its_files_and_twice_the_same(folders, tmp_path):
         course = {int(step): at["frechet_distance"] for step, at in scored["snapshots"].items()}
         assert course[int(scored["best_step"])] == min(course.values())
         assert len(scored["perturbations"]["10"]["flips"]) == 4
-    assert metrics["protocol"]["images"] == 35
+    assert (metrics["protocol"]["images"], metrics["protocol"]["split"]) == (35, "test")
     assert list(metrics["perturbed"]) == ["1", "3"]
     assert set(metrics["perturbed"].values()) <= set(metrics["classes"])
     assert metrics["protocol"]["names"]["frechet_distance"] == "FD (classifier)"
@@ -251,3 +255,27 @@ def test_a_run_is_scored_from_its_files_and_twice_the_same(folders, tmp_path):
         "traversal": (100, *picture),
     }  # fmt: skip
     assert np.load(outputs[0] / "slopes.npy").shape == (35,)
+
+
+def test_a_set_without_a_test_split_is_trained_on_and_scored_and_the_protocol_says_so(folders, tmp_path):
+    data, _, features = folders
+    (data / "test_images.npy").rename(data / "train_images.npy")
+    card = json.loads((data / "card.json").read_text())
+    (data / "card.json").write_text(json.dumps(card | {"counts": {"train": 40}}))
+    output, trained = tmp_path / "scores", tmp_path / "trained"
+    adam = {"learning_rate": 1e-3, "betas": [0.5, 0.9], "weight_decay": 0.0, "decay_steps": 0}
+    game = {"loss": "w1", "penalty": "gp", "penalty_weight": 1.0, "penalty_interval": 1, "penalty_points": "usual"}
+    for folder in (output, trained):
+        folder.mkdir()
+    fit(
+        data, trained, network={"network": "mlp", "width": 6, "latent": 4, "spectral": False},
+        objective=game | {"r1_axis": "image"}, generator=adam, critic=adam, steps=4, critic_steps=1, batch=8,
+        ema=0.5, ema_warmup=False, log_every=2, snapshots=[2], seeds=[0], device=CPU, scratch=tmp_path / "scratch",
+        log=lambda seed, step, row: None,
+    )  # fmt: skip
+    score(data, trained, features, output, **SETTINGS)
+    metrics = json.loads((output / "metrics.json").read_text())
+    assert metrics["protocol"]["split"] == "train"
+    assert list(metrics["seeds"]["0"]["snapshots"]) == ["2", "4"]
+    shares = metrics["real"]["shares"]
+    assert shares == Looks.of(evaluator.load(features, CPU), store.load(data, CPU).split("train")).summary()["shares"]
