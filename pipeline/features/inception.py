@@ -7,11 +7,13 @@ References: Szegedy et al., Rethinking the Inception Architecture for Computer V
 Obukhov et al., High-fidelity performance metrics for generative models in PyTorch, 2020.
 """
 
+import io
 import os
-import shutil
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from pipeline.data import checksum
@@ -27,11 +29,13 @@ OFFICIAL = File(
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
 )
 MIRROR = "inception"  # folder of the file in a mirror
-WEIGHTS = "weights.pth"
+WEIGHTS = "weights.safetensors"
 
 
 def store(folder: Path, weights: str) -> None:
-    """Put the network's weights into `folder`, so that later steps need neither network nor mirror.
+    """Put the network's weights into `folder`, so that later steps need neither network, mirror nor pickle.
+
+    The file says where they come from: its `source` is the checksum of the official file, verified, or `random`.
 
     Args:
         folder: where to write them.
@@ -43,22 +47,30 @@ def store(folder: Path, weights: str) -> None:
         DataError: if the official file cannot be had or is not the official one.
     """
     if weights == "random":
+        source = weights
         with seeded("inception weights"):
-            torch.save(_random_weights(), folder / WEIGHTS)
+            state = _random_weights()
     else:
-        source = _official()
-        with disk_errors(f"{folder / WEIGHTS} cannot be stored"):
-            shutil.copyfile(source, folder / WEIGHTS)
+        source = OFFICIAL.checksum
+        state = torch.load(_official(), map_location="cpu", weights_only=True)
+    with disk_errors(f"{folder / WEIGHTS} cannot be stored"):
+        tensors = {name: value.contiguous() for name, value in state.items()}
+        (folder / WEIGHTS).write_bytes(save(tensors, {"source": source}))
 
 
 def load(folder: Path, device: torch.device) -> FeatureNetwork:
     """Return the network with the weights in `folder`; only the official ones give scores without a qualifier."""
     from torch_fidelity import FeatureExtractorInceptionV3  # slow to import, and not needed by a classifier's scores
 
-    digest = checksum.of_file(folder / WEIGHTS)
-    official = f"sha256:{digest}" == OFFICIAL.checksum
+    with safe_open(folder / WEIGHTS, "pt") as file:
+        source = file.metadata()["source"]
+    official = source == OFFICIAL.checksum
+    digest = source.removeprefix("sha256:") if official else checksum.of_file(folder / WEIGHTS)
+    pickled = io.BytesIO()  # the class unpickles what it is built from: made here, nothing of it was read
+    torch.save(load_file(folder / WEIGHTS), pickled)
+    pickled.seek(0)
     network = FeatureExtractorInceptionV3(
-        "inception", ["2048", "logits_unbiased"], feature_extractor_weights_path=folder / WEIGHTS
+        "inception", ["2048", "logits_unbiased"], feature_extractor_weights_path=pickled
     )
     network.to(device)
     words = {

@@ -1,11 +1,16 @@
 import hashlib
+import io
 import json
+import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
-from pipeline.data import checksum, download
+from pipeline.data import download
 from pipeline.data.errors import DataError
 from pipeline.features import evaluator, inception
 from pipeline.features.build import build
@@ -69,16 +74,45 @@ def test_features_and_logits_without_bias_of_grey_and_colour_images_of_any_size(
     assert features.shape == (2, 2048) and logits.shape == (2, 1008) and features.dtype == torch.float32
     again, _ = network.extract(grey.expand(-1, 3, -1, -1))
     assert torch.equal(features, again)
-    head = torch.load(weights / inception.WEIGHTS)["fc.weight"]
+    head = load_file(weights / inception.WEIGHTS)["fc.weight"]
     torch.testing.assert_close(logits, features @ head.T, rtol=1e-4, atol=1e-6)
 
 
-def test_only_the_official_weights_give_unqualified_names(weights, cpu, monkeypatch):
+def test_only_the_official_weights_give_unqualified_names(weights, cpu, monkeypatch, tmp_path):
     assert inception.load(weights, cpu).qualifier == "random Inception"
-    found = f"sha256:{checksum.of_file(weights / inception.WEIGHTS)}"
-    monkeypatch.setattr(inception, "OFFICIAL", inception.File(inception.OFFICIAL.name, found, inception.OFFICIAL.url))
-    network = inception.load(weights, cpu)
-    assert network.qualifier == "" and "official weights" in network.words["feature_network"]
+    file = tmp_path / "official.pth"
+    torch.save(load_file(weights / inception.WEIGHTS), file)
+    adopt(file, monkeypatch)
+    inception.store(tmp_path, "official")
+    network = inception.load(tmp_path, cpu)
+    digest = inception.OFFICIAL.checksum.removeprefix("sha256:")
+    assert network.qualifier == "" and f"official weights sha256 {digest[:12]}" in network.words["feature_network"]
+    images = torch.randint(256, (1, 3, 32, 32), dtype=torch.uint8)
+    assert torch.equal(network.extract(images)[1], inception.load(weights, cpu).extract(images)[1])
+
+
+def adopt(file, monkeypatch):
+    """Make `file` the official one, and let it be found."""
+    digest = f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+    monkeypatch.setattr(inception, "OFFICIAL", inception.File(file.name, digest, inception.OFFICIAL.url))
+    monkeypatch.setenv("INCEPTION_WEIGHTS", str(file))
+
+
+class Trap:
+    def __reduce__(self):
+        return Path.touch, (Path("sprung"),)
+
+
+def test_no_code_in_a_file_of_weights_is_run(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"fc.weight": Trap()}, tmp_path / "trap.pth")
+    adopt(tmp_path / "trap.pth", monkeypatch)
+    with pytest.raises(pickle.UnpicklingError):
+        inception.store(tmp_path, "official")
+    (tmp_path / inception.WEIGHTS).write_bytes((tmp_path / "trap.pth").read_bytes())
+    with pytest.raises(SafetensorError):
+        inception.load(tmp_path, torch.device("cpu"))
+    assert not Path("sprung").exists()
 
 
 def test_the_message_says_where_to_put_the_file(offline, tmp_path):
@@ -92,7 +126,9 @@ def test_the_message_says_where_to_put_the_file(offline, tmp_path):
 
 @pytest.mark.parametrize("place", ["mirror", "path", "downloads"])
 def test_the_file_is_found_in_each_place_and_verified(offline, monkeypatch, tmp_path, place):
-    content = b"the official bytes"
+    written = io.BytesIO()
+    torch.save({"fc.bias": torch.arange(3.0)}, written)
+    content = written.getvalue()
     digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
     monkeypatch.setattr(inception, "OFFICIAL", inception.File("w.pth", digest, "https://example.invalid/w.pth"))
     file = {
@@ -107,7 +143,7 @@ def test_the_file_is_found_in_each_place_and_verified(offline, monkeypatch, tmp_
     if place == "path":
         monkeypatch.setenv("INCEPTION_WEIGHTS", str(file))
     inception.store(tmp_path, "official")
-    assert (tmp_path / inception.WEIGHTS).read_bytes() == content
+    assert load_file(tmp_path / inception.WEIGHTS)["fc.bias"].tolist() == [0, 1, 2]
     file.write_bytes(b"something else")
     with pytest.raises(DataError, match="sha256"):
         inception.store(tmp_path, "official")
