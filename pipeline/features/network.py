@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pipeline.runtime.progress import bar
+
 BATCH = 100  # images at once
 
 Forward = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -34,6 +36,11 @@ class FeatureNetwork:
         if images.dtype != torch.uint8:
             raise TypeError(f"images are {images.dtype}; scores are defined on whole-numbered pixels, uint8")
         # TensorFloat-32, cuDNN's default, moves scores in their third digit
-        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-            features, logits = zip(*(self.forward(part) for part in images.split(BATCH)), strict=True)
+        cudnn = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+        with torch.inference_mode(), cudnn, bar(len(images), "features", "image", part=True) as progress:
+            found = []
+            for part in images.split(BATCH):
+                found.append(self.forward(part))
+                progress.update(len(part))
+            features, logits = zip(*found, strict=True)
             return torch.cat(features), torch.cat(logits)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from pipeline.gan.model import Scale
 from pipeline.runtime import seeding
+from pipeline.runtime.progress import bar
 
 BATCH = 64  # codes at once: with statistics of the batch, part of what is measured
 
@@ -46,7 +47,12 @@ class Sampler:
     @torch.no_grad()
     def raw(self, codes: Tensor) -> Tensor:
         """Return the images of codes `(n, latent)` as the networks see them, `(n, c, h, w)`."""
-        return torch.cat([self._generator(part) for part in codes.split(BATCH)])
+        made = []
+        with bar(len(codes), "generated", "image", part=True) as progress:
+            for part in codes.split(BATCH):
+                made.append(self._generator(part))
+                progress.update(len(part))
+        return torch.cat(made)
 
     def images(self, codes: Tensor) -> Tensor:
         """Return the images of codes `(n, latent)` as bytes, `(n, c, h, w)`."""

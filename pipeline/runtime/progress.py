@@ -8,16 +8,18 @@ from typing import Any
 from tqdm import tqdm
 
 LOG_SECONDS = 15.0  # between two lines of a log file
+PATIENCE = 2.0  # seconds before the bar of a part appears on a terminal
 
 
 @contextmanager
-def bar(total: int | None, what: str, unit: str = "it") -> Iterator["tqdm[Any]"]:
+def bar(total: int | None, what: str, unit: str = "it", *, part: bool = False) -> Iterator["tqdm[Any]"]:
     """Show progress of `what` through `total` units; call `.update(n)` on what is yielded.
 
     Args:
         total: units of work in all, `None` where it is not known.
         what: a few words at the left of the bar.
         unit: `"epoch"`, `"step"`, `"image"`; `"B"` counts bytes and scales them.
+        part: whether it is of a part of a longer step, mostly short: seen only where it lasts, below the other bars.
     """
     terminal = sys.stderr.isatty()
     shown: tqdm[Any] = tqdm(
@@ -29,7 +31,9 @@ def bar(total: int | None, what: str, unit: str = "it") -> Iterator["tqdm[Any]"]
         dynamic_ncols=terminal,
         ascii=None if terminal else " #",
         mininterval=0.2 if terminal else LOG_SECONDS,
-        leave=True,
+        delay=(PATIENCE if terminal else LOG_SECONDS) if part else 0,
+        position=None if terminal else 0,  # a log file has no line below to move to
+        leave=not part,
         file=sys.stderr if terminal else _Lines(),
     )
     with shown:
