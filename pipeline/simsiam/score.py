@@ -19,7 +19,7 @@ from pipeline.runtime.checkpoint import Checkpoint
 from pipeline.runtime.progress import bar
 from pipeline.runtime.seeding import generator
 from pipeline.simsiam.evaluate import arithmetic, embed, evaluation, measure
-from pipeline.simsiam.network import SimSiam, load
+from pipeline.simsiam.network import SimSiam, load, memory_format
 from pipeline.simsiam.train import cosine, untrained
 
 PICTURES = 16  # training images whose views the report may show
@@ -73,7 +73,7 @@ def score(
                 for layer, features in layers.items()
             }
             probe = train_probe(
-                net, images, views, Checkpoint(scratch, f"probe_{seed}", device), seed, progress,
+                net, images, views, Checkpoint(scratch, f"probe_{seed}-{memory_format()}", device), seed, progress,
                 epochs=probe_epochs, batch=batch, lr=probe_learning_rate * batch / 256,
                 momentum=momentum, weight_decay=weight_decay, precision=precision,
             )  # fmt: skip

@@ -251,3 +251,22 @@ def test_a_resumed_probe_ends_with_the_same_scores(data, tmp_path, training, sco
     score(data, model, cut, **settings, scratch=tmp_path / "b")
     assert calls == [1, 2, 3, 1, 2, 3]
     assert (whole / "metrics.json").read_bytes() == (cut / "metrics.json").read_bytes()
+
+
+def test_a_probe_is_resumed_in_its_own_memory_format_only(data, tmp_path, training, scoring, monkeypatch):
+    model = run(data, tmp_path, training, seeds=[0])
+    settings = scoring | {"device": CPU, "scratch": tmp_path / "probe"}
+    save, calls = Checkpoint.save, []
+
+    def noted(self, state, *, now=False):
+        save(self, state, now=now)
+        calls.append(state["done"])
+
+    monkeypatch.setattr(Checkpoint, "save", noted)
+    for name, expected in (("channels_last", [1, 2, 3]), ("contiguous", [1, 2, 3]), ("channels_last", [])):
+        monkeypatch.setenv("PIPELINE_MEMORY_FORMAT", name)
+        output = tmp_path / "scores"
+        output.mkdir(exist_ok=True)
+        calls.clear()
+        score(data, model, output, **settings)
+        assert calls == expected
