@@ -60,14 +60,15 @@ def main() -> None:
 
 def _elsewhere(options: argparse.Namespace) -> None:
     """Have everything done by other clones; one of them may be this one, whose lock is left to its worker."""
-    cluster = Cluster(options.dask)
     with alone():
         _mend()
+        cluster = Cluster(options.dask)
         todo, done = _ask(options.targets)
         if done and subprocess.run(["dvc", "--wait-for-lock", "push", "--run-cache", *done], check=False).returncode:
             raise UserError("DVC cannot push what is done already, and the workers would do it again.")
-    # Every clone makes the plan itself: DVC's run cache has no place for an output that persists.
-    todo = todo.subgraph(set(todo) - {graph.PLAN})
+    # Every clone makes the plan itself: DVC's run cache has no place for an output that persists. And none finds in a
+    # remote what is left to git, the report's summary: such stages are for the `dvc repro` at the end, here.
+    todo = todo.subgraph(set(todo) - {graph.PLAN, *graph.uncached().values()})
     _carry_out(todo, cluster, options.jobs or max(1, cluster.width))
 
 

@@ -4,12 +4,13 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.config import params
 from pipeline.repro.alone import alone
+from pipeline.repro.graph import uncached
 from pipeline.repro.mend import mend
 from pipeline.repro.workers import StageError, Workers, log_of
 from pipeline.runtime.errors import UserError
@@ -18,7 +19,7 @@ from pipeline.tracking.provenance import revision
 PARAMS = Path("params.yaml")
 TICK = 1.0  # seconds between two looks at what may have died
 PATIENCE = 60.0  # seconds without any worker after which stages are given up; one that is restarted is back sooner
-OWN = ("params.yaml", "dvc.lock")  # may differ from the commit: one is sent, the other written
+CODE = revision(Path()).split()[0]  # the commit whose modules this process runs; a worker may outlive it
 SHARE = (["repro", "--pull"], ["push"], ["push", "--run-cache"])  # outputs first: the run cache promises them
 
 
@@ -36,7 +37,8 @@ class Cluster:
         from distributed import Client
 
         self._address = address
-        self._order = (revision(Path(), *OWN), PARAMS.read_text())
+        own = (str(PARAMS), "dvc.lock", *uncached())  # may differ: one is sent, the others written
+        self._order = (revision(Path(), *own), PARAMS.read_text(), own)
         if not self._order[0].isalnum():
             raise UserError(f"This is {self._order[0]}: other clones can follow a commit only. params.yaml is sent.")
         try:
@@ -54,7 +56,7 @@ class Cluster:
 
         Raises:
             StageError: if the stage fails, or no worker is left.
-            UserError: if the worker's clone is at another commit.
+            UserError: if the worker or its clone is at another commit.
         """
         log = log_of(stage)
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -88,23 +90,26 @@ class Cluster:
         self._client.close()
 
 
-def bring(stage: str, commit: str, text: str) -> tuple[str, str]:
+def bring(stage: str, commit: str, text: str, own: Collection[str]) -> tuple[str, str]:
     """Bring one stage up to date in the clone that this process works in, and push it; what a worker of Dask runs.
 
     Args:
         stage: its name; what it needs comes from the remote if it is there.
         commit: the one that the clone has to be at.
         text: of `params.yaml`.
+        own: files that may differ from the commit.
 
     Returns:
         why it failed, empty if it did not, and what it and DVC printed.
 
     Raises:
-        UserError: if the clone is at another commit.
+        UserError: if the clone is at another commit, or was when this process began.
     """
-    found = revision(Path(), *OWN)
+    here, found = f"{socket.gethostname()}:{Path.cwd()}", revision(Path(), *own)
     if found != commit:
-        raise UserError(f"{socket.gethostname()}:{Path.cwd()} is at {found}, this run at {commit}.")
+        raise UserError(f"{here} is at {found}, this run at {commit}.")
+    if commit != CODE:
+        raise UserError(f"{here} was at {CODE} when its worker began: start the worker again.")
     with alone() as lock, Workers([{}], lock) as workers, _wanted(workers):
         mend()
         if PARAMS.read_text() != text:

@@ -17,6 +17,12 @@ def ask() -> tuple["nx.DiGraph[str]", set[str]]:
         return graph, set(repo.status())
 
 
+def uncached() -> dict[str, str]:
+    """Return the files that DVC leaves to git, such as metrics, and the stage that writes each."""
+    with Repo() as repo:
+        return {str(out): out.stage.addressing for out in repo.index.outs if not out.use_cache}
+
+
 def select(graph: "nx.DiGraph[str]", targets: Collection[str]) -> "nx.DiGraph[str]":
     """Return the part of the graph that `targets` need; all of it where there are none.
 
