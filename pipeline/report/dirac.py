@@ -39,10 +39,13 @@ def space(axes: Any, name: str, game: dict[str, Any], path: np.ndarray) -> None:
     axes.set_box_aspect((1, 1, 1), zoom=ZOOM)
     axes.set_title(title(name, game), fontsize=8)
     axes.tick_params(labelsize=5, pad=-4)
-    for label, axis in zip(("ψ0", "ψ1", "θ"), (axes.xaxis, axes.yaxis, axes.zaxis), strict=True):
+    # the largest ψ0 and the smallest ψ1 would stand in the same corner
+    for label, axis, prune in zip(
+        ("ψ0", "ψ1", "θ"), (axes.xaxis, axes.yaxis, axes.zaxis), ("upper", "lower", None), strict=True
+    ):
         axis.set_label_text(label, fontsize=7)
         axis.labelpad = -10
-        axis.set_major_locator(MaxNLocator(3))
+        axis.set_major_locator(MaxNLocator(3, prune=prune))
     axes.plot(*path[0], marker="o", markersize=3, color=style.REPORTED)
     if game["loss"] == "jsd":
         axes.plot(0, 0, 0, marker="*", markersize=6, color=style.PALETTE[2])

@@ -114,7 +114,7 @@ def _charts(results: Results, data: str, steps: Sequence[Plan], out: Path) -> li
     one = [step for step in fixed if step.settings["beta"] == 1]
     none = [step for step in steps if step.settings["beta"] == 0]
     widest = [step for step in plain if none and step.settings["latent"] == none[0].settings["latent"]]
-    term = "squared error, summed over pixels"
+    term = "squared error, sum over pixels in [-1, 1]"
     charts = [
         ("F25", "ae_reconstruction", plain, "test_reconstruction", term, "autoencoders of several latent sizes"),
         ("F26 and F27", "beta_reconstruction", fixed, "test_reconstruction", term, "constant weights of KL"),
@@ -130,9 +130,13 @@ def _charts(results: Results, data: str, steps: Sequence[Plan], out: Path) -> li
     for title, name, shown, column, label, what in charts:
         if shown:
             path = f"figures/vae/{name}_{data}.png"
-            figures.curves(out / path, lines(results, shown, column), label, log=name == "linear_kl")
-            what = f"{title} ({data}): {what}. Mean over the images of the test split after each epoch, z drawn where"
-            pictures.append(Picture(path, title, f"{what} there is a posterior. {about(shown)}"))
+            log = name == "linear_kl"
+            figures.curves(out / path, lines(results, shown, column), label, log=log)
+            caption = (
+                f"{title} ({data}): {what}; {label}{', logarithmic scale' if log else ''}. Mean over the images of the"
+                f" test split after each epoch, z drawn where there is a posterior. {about(shown)}"
+            )
+            pictures.append(Picture(path, title, caption))
     return pictures
 
 

@@ -15,7 +15,7 @@ DRAWINGS = {
         "F15",
         "F15 (figures 3 to 22 of report 001). psi0, psi1 and the shown theta (the running average where EMA is on)"
         " after each of {steps} steps, first starting point (black dot). The critic is blind on the dashed line; the"
-        " star is where it is also indifferent.",
+        " star is where it is also indifferent, in the games of JSD: W1 does not feel psi1.",
     ),
     "portraits.png": (
         "phase portraits",

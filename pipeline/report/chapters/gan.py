@@ -96,7 +96,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     values = {
         "settings": settings,
         "scores": {run.name: run.metrics for run in runs},
-        "evaluators": evaluators,
+        "evaluators": {name: judge for name, judge in evaluators.items() if name in {run.judge for run in runs}},
         "judges": {run.name: run.judge for run in runs},
         "game": {run.name: run.game for run in runs},
         "relations": {run.name: _relation(run, seeds[run.name]) for run in runs},

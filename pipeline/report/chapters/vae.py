@@ -113,7 +113,7 @@ def _cost(trained: Plan | None, metrics: dict[str, Any]) -> Claim:
 
 
 def _layers(results: Results, steps: Sequence[Plan], metrics: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the runs with planar layers, those trained alike but for them, and the largest K of all of them."""
+    """Return runs with planar layers and those alike but for them, what the layers gain, and the largest K of all."""
     trainings = {plan.run: plan for plan in results.plans if plan.stage == "train_vae"}
 
     def kin(run: str) -> str:
@@ -127,7 +127,15 @@ def _layers(results: Results, steps: Sequence[Plan], metrics: dict[str, Any]) ->
         return None
     shared = set.intersection(*(set(_counts(metrics[run])) for run in runs))
     runs.sort(key=lambda run: (metrics[run]["protocol"]["data"], layers[run]))
-    return {"runs": {run: layers[run] for run in runs}, "most": max(shared, key=int)}
+    plain = {metrics[run]["protocol"]["data"]: metrics[run]["seeds"] for run in runs if not layers[run]}
+    gains = {run: _gain(metrics[run]["seeds"], plain.get(metrics[run]["protocol"]["data"], {})) for run in runs}
+    return {"runs": {run: layers[run] for run in runs}, "gains": gains, "most": max(shared, key=int)}
+
+
+def _gain(seeds: dict[str, Any], plain: dict[str, Any]) -> float | None:
+    """Return how far the test ELBO is above that without layers, mean over the seeds of both."""
+    gains = [scores["elbo"]["test"] - plain[seed]["elbo"]["test"] for seed, scores in seeds.items() if seed in plain]
+    return float(np.mean(gains)) if gains else None
 
 
 def _protocols(metrics: dict[str, Any]) -> dict[str, list[str]]:

@@ -148,5 +148,7 @@ def _by_beta(scores: Mapping[float, Scores], seeds: list[str], terms: tuple[str,
 
 
 def _terms(scores: Scores, seeds: list[str], terms: tuple[str, ...]) -> str:
-    words = {"kl": "KL", "frechet_distance": "Fréchet distance"}
-    return ", ".join(f"{words.get(term, term)} {each((scores[s][term] for s in seeds), 2)}" for term in terms)
+    words, digits = {"kl": "KL", "frechet_distance": "Fréchet distance"}, {"sharpness": 4}
+    return ", ".join(
+        f"{words.get(term, term)} {each((scores[s][term] for s in seeds), digits.get(term, 2))}" for term in terms
+    )

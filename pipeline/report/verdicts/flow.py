@@ -135,7 +135,7 @@ def constraint(smooth: Seeds, in_place: Seeds, figure: str = "", limit: str = ""
         "C58",
         "new",
         "The in-place correction of u hurts flows of few layers.",
-        f"with two layers on arcs the smooth constraint gains at least {HURT:g} nats",
+        f"with two layers on arcs the smooth constraint, from a start of its own, gains at least {HURT:g} nats",
         f"smooth {each(smooth[s] for s in seeds)}, in place {each(in_place[s] for s in seeds)}" if seeds else "",
         [in_place[s] - smooth[s] >= HURT for s in seeds],
         figure,

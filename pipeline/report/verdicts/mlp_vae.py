@@ -36,7 +36,9 @@ def negative(losses: Mapping[str, Seeds], figure: str = "") -> Claim:
         "004",
         "The loss of the VAE is negative, for an unknown reason.",
         "it is negative for the cross-entropy of standardised pixels, and for no loss whose targets fit it",
-        "; ".join(f"{name}: {each((at[s] for s in seeds), 1)}" for name, at in losses.items()) if seeds else "",
+        "on training batches " + "; ".join(f"{name}: {each((at[s] for s in seeds), 1)}" for name, at in losses.items())
+        if seeds
+        else "",
         [own[s] < 0 and all(at[s] >= 0 for at in others) for s in seeds],
         figure,
     )
