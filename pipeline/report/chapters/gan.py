@@ -222,7 +222,8 @@ def _metric_chart(results: Results, runs: Sequence[Run], out: Path) -> Picture:
     caption = (
         "F17 (figures 28 to 39 of report 001, with jsd_1). Blue, left scale: what the critic's outputs say of the"
         " distance between real and generated images, W1 up to the critic's Lipschitz constant, or a lower bound on the"
-        " JSD, negative for a poor critic; solid on test images, dotted on training batches."
+        " JSD, negative for a poor critic; solid on images of the protocol's split, dotted on training"
+        " batches."
         " Orange, right scale: the Fréchet distance in the run's feature network. Means over seeds."
     )
     return Picture(path, "F17", caption)
@@ -299,7 +300,7 @@ def _slope_chart(results: Results, runs: Sequence[Run], out: Path) -> Picture:
             axes.axvline(1, color=style.REPORTED, linewidth=1)
             axes.set(title=f"{run.name} ({run.game})", xlabel="norm of the gradient", ylabel="points")
     caption = (
-        "Norm of the last critic's gradient at points between real test images and generated ones, first seed; the line"
+        "Norm of the last critic's gradient at points between real images and generated ones, first seed; the line"
         " marks 1, the bound that W1 asks for."
     )
     return Picture(path, "slopes of the critics", caption)
