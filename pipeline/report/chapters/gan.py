@@ -26,7 +26,7 @@ ROW = 16  # images of a row
 STRIPS = 4  # interpolations shown
 ITEMS: Mapping[str, Mapping[str, str]] = {
     **{run: {"samples": "F16"} for run in verdicts.GRID},
-    **{run: {"samples": "F23", "traversal": "F24"} for run in verdicts.CUB},
+    **{run: {"samples": "F23", "best": "F23", "traversal": "F24"} for run in verdicts.CUB},
     "wgan_lp": {"progress": "F04, F05", "perturbed": "F06, F07", "interpolations": "F08, F09, F10"},
     "mlp": {"progress": "F33", "interpolations": "F34, row of the GAN"},
 }
@@ -324,7 +324,11 @@ def _pictures(results: Results, run: Run, out: Path) -> list[Picture]:
     samples, shifted, mixed = array("samples"), array("perturbed"), (array("latent"), array("pixel"))
     steps, settings = ", ".join(map(str, run.steps)), run.score.settings
     side = 10
-    grid = draw("samples", "samples", samples[-1], side, f"Samples after {run.steps[-1]} generator steps.")
+    grids = [draw("samples", "samples", samples[-1], side, f"Samples after {run.steps[-1]} generator steps.")]
+    best = run.steps.index(next(iter(run.metrics["seeds"].values()))["best_step"])
+    if best < len(run.steps) - 1:
+        caption = f"Samples after {run.steps[best]} generator steps, when the Fréchet distance was smallest."
+        grids.append(draw("best", "best samples", samples[best], side, caption))
     progress = draw(
         "progress", "progress", samples[:, :ROW], ROW,
         f"The same {ROW} codes after {steps} generator steps, from top to bottom.",
@@ -344,7 +348,7 @@ def _pictures(results: Results, run: Run, out: Path) -> list[Picture]:
         "traversal", "traversal", array("traversal"), side,
         "One code whose first two dimensions take ten values each from -1 to 1.",
     )  # fmt: skip
-    return [grid, progress, moved, between, square]
+    return [*grids, progress, moved, between, square]
 
 
 CHAPTER = Chapter(
