@@ -39,13 +39,12 @@ def space(axes: Any, name: str, game: dict[str, Any], path: np.ndarray) -> None:
     axes.set_box_aspect((1, 1, 1), zoom=ZOOM)
     axes.set_title(title(name, game), fontsize=8)
     axes.tick_params(labelsize=5, pad=-4)
+    ticks = [tick for tick in MaxNLocator(3).tick_values(-limit, limit) if abs(tick) < limit]
     # the largest ψ0 and the smallest ψ1 would stand in the same corner
-    for label, axis, prune in zip(
-        ("ψ0", "ψ1", "θ"), (axes.xaxis, axes.yaxis, axes.zaxis), ("upper", "lower", None), strict=True
-    ):
+    for label, axis, shown in (("ψ0", axes.xaxis, ticks[:-1]), ("ψ1", axes.yaxis, ticks[1:]), ("θ", axes.zaxis, ticks)):
         axis.set_label_text(label, fontsize=7)
         axis.labelpad = -10
-        axis.set_major_locator(MaxNLocator(3, prune=prune))
+        axis.set_ticks(shown)
     axes.plot(*path[0], marker="o", markersize=3, color=style.REPORTED)
     if game["loss"] == "jsd":
         axes.plot(0, 0, 0, marker="*", markersize=6, color=style.PALETTE[2])
