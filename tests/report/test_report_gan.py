@@ -122,6 +122,7 @@ def test_verdicts_by_rule_stand_beside_the_words_of_the_report(rendered: Path) -
 def test_scores_stand_beside_their_protocol_and_are_no_fid(rendered: Path) -> None:
     text = (rendered / "report.md").read_text()
     assert "classifier trained on blobs" in text
+    assert "](figures/gan/wgan_lp/mixed.png)" in text and "](figures/gan/main/mixed.png)" not in text
     assert re.search(r"\| main \| [^|]+ \| blobs: FD \(classifier\) \| 40 \(\d+\) \|", text)
     summary = json.loads((rendered / "summary.json").read_text())
     assert {"gan.main.frechet_distance", "gan.wgan_lp.inception_score", "dirac.converged", "dirac.cycle"} <= set(

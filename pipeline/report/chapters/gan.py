@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,20 @@ from pipeline.runtime.plan import Plan
 
 SCALE = 2  # pixels of a picture per pixel of an image
 COLUMNS, WIDTH, HEIGHT = 3, 3.2, 2.5  # of charts with a panel for each run; inches of one
-ROW = 16  # images of a row
+SIDE, ROW = 10, 16  # images of a row of a square, and of another sheet
 STRIPS = 4  # interpolations shown
+WHOLE, GRID = "wgan_lp", 64  # the run of report 000, which shows grids of so many images where a row does for others
+WEIGHTS = (0.1, 0.5, 0.8, 1.0)  # of its grids of mixed images
+ARRAYS = ("samples", "perturbed", "latent", "pixel", "traversal")  # of images, stored by `score_gan`
 ITEMS: Mapping[str, Mapping[str, str]] = {
     **{run: {"samples": "F16"} for run in verdicts.GRID},
     **{run: {"samples": "F23", "best": "F23", "traversal": "F24"} for run in verdicts.CUB},
-    "wgan_lp": {"progress": "F04, F05", "perturbed": "F06, F07", "interpolations": "F08, F09, F10"},
+    "wgan_lp": {
+        "progress": "F04, F05",
+        "perturbed": "F06, F07",
+        "interpolations": "F08, F09, F10",
+        "mixed": "F08, F09",
+    },
     "mlp": {"progress": "F33", "interpolations": "F34, row of the GAN"},
 }
 """The reports' figures that the pictures of a run answer; a run that is in no report has the same pictures."""
@@ -308,47 +317,66 @@ def _slope_chart(results: Results, runs: Sequence[Run], out: Path) -> Picture:
 
 def _pictures(results: Results, run: Run, out: Path) -> list[Picture]:
     """Draw what one run's generators make."""
-    folder = f"figures/gan/{run.name}"
+    draw = partial(_draw, out, run)
+    arrays = {name: np.asarray(results.array(run.score, name)) for name in ARRAYS}
+    samples, shifted = arrays["samples"], arrays["perturbed"]
+    settings, codes = run.score.settings, GRID if run.name == WHOLE else ROW
+    progress = draw(
+        "progress", "progress", samples[:, :codes], ROW,
+        f"The same {codes} codes after {', '.join(map(str, run.steps))} generator steps, from top to bottom.",
+        group=codes // ROW,
+    )  # fmt: skip
+    moved = draw(
+        "perturbed", "perturbations",
+        np.concatenate([samples[-1][None, :codes], shifted.reshape(-1, *shifted.shape[2:])[:, :codes]]), ROW,
+        f"At the top: samples. Below, for each of the dimensions {', '.join(map(str, settings['perturbed']))} in turn,"
+        f" the same codes with {', '.join(f'{scale:g}' for scale in settings['scales'])} added to it.",
+        group=codes // ROW,
+    )  # fmt: skip
+    square = draw(
+        "traversal", "traversal", arrays["traversal"], SIDE,
+        "One code whose first two dimensions take ten values each from -1 to 1.",
+    )  # fmt: skip
+    return [
+        *_samples(run, samples, draw), progress, moved, *_mixtures(run, arrays["latent"], arrays["pixel"], draw), square
+    ]  # fmt: skip
 
-    def array(name: str) -> np.ndarray:
-        return np.asarray(results.array(run.score, name))
 
-    def picture(name: str, title: str, images: np.ndarray, columns: int, caption: str, group: int = 1) -> Picture:
-        path = f"{folder}/{name}.png"
-        figures.sheet(out / path, images.reshape(-1, *images.shape[-3:]), columns, SCALE, group)
-        items = ITEMS.get(run.name, {}).get(name)
-        caption = f"{items}. {caption}" if items else caption
-        return Picture(path, f"{title} of {run.name}", f"{caption} {run.about().capitalize()}.")
-
-    draw: Callable[..., Picture] = picture
-    samples, shifted, mixed = array("samples"), array("perturbed"), (array("latent"), array("pixel"))
-    steps, settings = ", ".join(map(str, run.steps)), run.score.settings
-    side = 10
-    grids = [draw("samples", "samples", samples[-1], side, f"Samples after {run.steps[-1]} generator steps.")]
+def _samples(run: Run, samples: np.ndarray, draw: Callable[..., Picture]) -> list[Picture]:
+    """Draw samples of the last generator, and of the best one if that is another."""
+    pictures = [draw("samples", "samples", samples[-1], SIDE, f"Samples after {run.steps[-1]} generator steps.")]
     best = run.steps.index(next(iter(run.metrics["seeds"].values()))["best_step"])
     if best < len(run.steps) - 1:
         caption = f"Samples after {run.steps[best]} generator steps, when the Fréchet distance was smallest."
-        grids.append(draw("best", "best samples", samples[best], side, caption))
-    progress = draw(
-        "progress", "progress", samples[:, :ROW], ROW,
-        f"The same {ROW} codes after {steps} generator steps, from top to bottom.",
-    )  # fmt: skip
-    rows = np.concatenate([samples[-1][None, :ROW], shifted.reshape(-1, *shifted.shape[2:])[:, :ROW]])
-    moved = draw(
-        "perturbed", "perturbations", rows, ROW,
-        f"Top row: samples. Below, for each of the dimensions {', '.join(map(str, settings['perturbed']))} in turn,"
-        f" the same codes with {', '.join(f'{scale:g}' for scale in settings['scales'])} added to it.",
-    )  # fmt: skip
-    strips = np.stack([part[:, :STRIPS].swapaxes(0, 1) for part in mixed], axis=1)  # (strip, way, weight, ...)
-    between = draw(
-        "interpolations", "interpolations", strips, strips.shape[2],
-        f"{STRIPS} pairs of samples and the images between them: above mixed as codes, below as pixels.", group=2,
-    )  # fmt: skip
-    square = draw(
-        "traversal", "traversal", array("traversal"), side,
-        "One code whose first two dimensions take ten values each from -1 to 1.",
-    )  # fmt: skip
-    return [*grids, progress, moved, between, square]
+        pictures.append(draw("best", "best samples", samples[best], SIDE, caption))
+    return pictures
+
+
+def _mixtures(run: Run, latent: np.ndarray, pixel: np.ndarray, draw: Callable[..., Picture]) -> list[Picture]:
+    """Draw what lies between samples, `(weight, pair, c, h, w)` mixed as codes and as pixels."""
+    strips = np.stack([part[:, :STRIPS].swapaxes(0, 1) for part in (latent, pixel)], axis=1)  # (pair, way, weight, ...)
+    caption = f"{STRIPS} pairs of samples and the images between them: above mixed as codes, below as pixels."
+    pictures = [draw("interpolations", "interpolations", strips, strips.shape[2], caption, group=2)]
+    if run.name == WHOLE:
+        at = [run.metrics["alphas"].index(weight) for weight in WEIGHTS]
+        grids = np.stack([part[at, :GRID] for part in (latent, pixel)], axis=1)  # (weight, way, pair, ...)
+        caption = (
+            f"{GRID} pairs of samples with the weights {', '.join(f'{weight:g}' for weight in WEIGHTS)} of the first:"
+            " of each, mixed as codes, then as pixels."
+        )
+        pictures.append(draw("mixed", "mixed samples", grids, ROW, caption, group=GRID // ROW))
+    return pictures
+
+
+def _draw(
+    out: Path, run: Run, name: str, title: str, images: np.ndarray, columns: int, caption: str, group: int = 1
+) -> Picture:
+    """Draw one sheet of a run's images; for `columns` and `group` see `figures.sheet`."""
+    path = f"figures/gan/{run.name}/{name}.png"
+    figures.sheet(out / path, images.reshape(-1, *images.shape[-3:]), columns, SCALE, group)
+    items = ITEMS.get(run.name, {}).get(name)
+    caption = f"{items}. {caption}" if items else caption
+    return Picture(path, f"{title} of {run.name}", f"{caption} {run.about().capitalize()}.")
 
 
 CHAPTER = Chapter(
@@ -356,9 +384,7 @@ CHAPTER = Chapter(
     {
         "features": ("metrics.json",),
         "train_gan": ("history.csv",),
-        "score_gan": (
-            "metrics.json", "samples.npy", "perturbed.npy", "latent.npy", "pixel.npy", "traversal.npy", "slopes.npy",
-        ),
+        "score_gan": ("metrics.json", "slopes.npy", *(f"{name}.npy" for name in ARRAYS)),
     },
     ("B", "E", "G", "I"),
     write,
