@@ -64,6 +64,7 @@ def run(main: Callable[[Job], None]) -> None:
 
 @contextmanager
 def _job(plan: Plan) -> Iterator[Job]:
+    sources.verify(plan.stage)
     missing = [folder for folder in plan.inputs.values() if not Path(folder).exists()]
     if missing:
         raise UserError(f"{plan.address}: {', '.join(missing)} is missing; `dvc repro {plan.address}` makes it first.")

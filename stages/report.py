@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from pipeline.report.render import render
+from pipeline.runtime import sources
 from pipeline.runtime.errors import UserError
 from pipeline.tracking.sync import sync
 
@@ -19,6 +20,7 @@ def main() -> None:
     gc.freeze()  # what the imports made stays; to look through it again and again took a sixth of the time
     gc.set_threshold(50_000)
     try:
+        sources.verify("report")
         render(Path(), arguments.out, allow_missing=arguments.allow_missing)
         if "DVC_STAGE" in os.environ:  # the last stage of `dvc repro`: the records follow, figures included
             print(sync(figures=arguments.out / "figures"))

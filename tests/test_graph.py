@@ -76,6 +76,16 @@ def test_a_changed_module_reaches_the_stages_that_import_it(checkout, module, ex
     assert checkout.repro() == {"plan"} | expected
 
 
+def test_a_stage_does_not_run_modules_that_the_plan_has_not_seen(checkout):
+    file = checkout.folder / "pipeline/vae/objective.py"
+    file.write_text(file.read_text() + "# changed\n")
+    refused = checkout.run("dvc", "repro", "--single-item", "--force", "train_vae@a", check=False)
+    assert refused.returncode != 0
+    assert "pipeline/vae/objective.py was edited after `plan` had run" in refused.stdout + refused.stderr
+    assert checkout.repro("train_vae@a") == {"plan", "train_vae@a"}
+    assert checkout.repro() == {"train_vae@b", "likelihood@a", "likelihood@b", "report"}
+
+
 def test_an_experiment_from_the_command_line(checkout):
     checkout.commit("before the experiment")
     done = checkout.run("dvc", "exp", "run", "-S", "++vae.runs.a.epochs=4")

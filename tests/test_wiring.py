@@ -11,6 +11,7 @@ from dvc_objects.fs.local import LocalFileSystem
 
 from pipeline.config.params import expand, read, write
 from pipeline.runtime import sources
+from pipeline.runtime.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -54,6 +55,20 @@ def test_what_is_imported_is_what_python_loads():
         assert files - set(sources.EXEMPT) <= set(sources.imported(f"stages/{script}.py"))
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("import pipeline.b\nx =\n", "stages/s.py, line 2: not Python"), (None, "stages/s.py: no such module")],
+)
+def test_a_module_that_cannot_be_read_is_the_users_to_mend(tmp_path, monkeypatch, text, message):
+    sources._imports.cache_clear()
+    monkeypatch.setattr(sources, "ROOT", tmp_path)
+    if text is not None:
+        (tmp_path / "stages").mkdir()
+        (tmp_path / "stages/s.py").write_text(text)
+    with pytest.raises(UserError, match=message):
+        sources.checksums("stages/s.py")
+
+
 def test_packages_hold_no_code_that_a_dependency_list_would_miss():
     for package in [*ROOT.glob("pipeline/**/__init__.py"), ROOT / "stages/__init__.py"]:
         statements = ast.parse(package.read_text()).body
@@ -78,7 +93,13 @@ def test_plan_files_name_the_dependencies_and_outputs_of_dvc():
         def filled(text: str, run: str = plan.run, item: dict = item) -> str:
             return re.sub(r"\$\{item\.(\w+)\}", lambda found: item[found.group(1)], text.replace("${key}", run))
 
-        folders = {filled(path) for path in stage["deps"] if not path.endswith(".yaml")}
-        assert folders == set(plan.inputs.values()), plan.address
+        expected = {str(plan.path), f"code/{plan.stage}.yaml", *plan.inputs.values()}
+        assert {filled(path) for path in stage["deps"]} == expected, plan.address
         assert [filled(path) for path in stage["outs"]] == [plan.output], plan.address
-        assert str(plan.path) in {filled(path) for path in stage["deps"]}
+
+
+def test_the_report_depends_on_every_file_that_is_no_module():
+    files = {file for file in (ROOT / "pipeline/report").rglob("*") if file.is_file() and file.suffix != ".py"}
+    deps = [ROOT / path for path in body("report")["deps"]]
+    read = {file for file in files if any(file == path or path in file.parents for path in deps)}
+    assert read == {file for file in files if "__pycache__" not in file.parts}

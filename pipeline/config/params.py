@@ -22,7 +22,6 @@ FAMILIES = {
     )
 }  # fmt: skip
 
-CODE = Path("code")
 REPORT = "report"
 """The one stage besides `plan` that has no plan file: it reads all of them."""
 
@@ -81,7 +80,12 @@ def write(plans: list[Plan], root: Path = Path()) -> None:
 
     Plan files of removed runs go, and so do the outputs of their steps (they stay in DVC's cache): a later stage
     that reads a whole folder of outputs must not find a run that is no longer planned.
+
+    Raises:
+        UserError: if a module is missing or not Python; nothing is written or removed then.
     """
+    stages = {step.stage for step in plans} | {REPORT}
+    modules = {f"{stage}.yaml": yaml.safe_dump(sources.checksums(f"stages/{stage}.py")) for stage in stages}
     planned = {step.path: step.text() for step in plans}
     outputs = {step.output for step in plans}
     for step in plan.read_all(root):
@@ -89,12 +93,13 @@ def write(plans: list[Plan], root: Path = Path()) -> None:
             (root / step.path).unlink()
             if step.output and step.output not in outputs:
                 shutil.rmtree(root / step.output, ignore_errors=True)
-    stages = {step.stage for step in plans} | {REPORT}
-    modules = {CODE / f"{stage}.yaml": yaml.safe_dump(sources.checksums(f"stages/{stage}.py")) for stage in stages}
-    for path in set((root / CODE).glob("*")) - {root / path for path in modules}:
-        path.unlink()
-    for path, text in (planned | modules).items():
+    for path in (root / sources.CODE).glob("*"):
+        if path.name not in modules:
+            path.unlink()
+    for path, text in planned.items():
         _put(root / path, text)
+    for name, text in modules.items():
+        _put(root / sources.CODE / name, text)
 
 
 def _put(path: Path, text: str) -> None:

@@ -49,6 +49,7 @@ def build(
         log: called after each epoch of the classifier with seed, epoch and its measurements.
     """
     images, network = store.load(data, device), dict(feature_network)
+    images.split(reference)  # must be there, before anything is trained
     if training is None:
         inception.store(output, network["weights"])
     else:

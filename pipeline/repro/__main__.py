@@ -24,6 +24,7 @@ from pipeline.repro.ready import carry_out
 from pipeline.repro.watch import Progress, end_of
 from pipeline.repro.workers import StageError, Workers
 from pipeline.runtime.errors import UserError
+from pipeline.runtime.plan import Plan
 from pipeline.tracking import seconds
 
 LINES = 25  # of a failed stage's log
@@ -34,10 +35,11 @@ def main() -> None:
     options = _options()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        params.write(params.expand(params.read(Path("params.yaml"))))
+        plans = params.expand(params.read(Path("params.yaml")))  # refused at once, written when no other run reads it
         if options.dask:
-            _elsewhere(options)
+            _elsewhere(options, plans)
         with alone() as lock:
+            params.write(plans)
             _mend()
             if options.slots != [{}] and not options.dask:  # one place like this process's own is DVC's
                 todo, _ = _ask(options.targets)
@@ -58,9 +60,10 @@ def main() -> None:
         sys.exit(130)
 
 
-def _elsewhere(options: argparse.Namespace) -> None:
+def _elsewhere(options: argparse.Namespace, plans: list[Plan]) -> None:
     """Have everything done by other clones; one of them may be this one, whose lock is left to its worker."""
     with alone():
+        params.write(plans)
         _mend()
         cluster = Cluster(options.dask)
         todo, done = _ask(options.targets)

@@ -47,8 +47,8 @@ def select(graph: "nx.DiGraph[str]", targets: Collection[str]) -> "nx.DiGraph[st
 def work(graph: "nx.DiGraph[str]", changed: Collection[str]) -> "nx.DiGraph[str]":
     """Return the part of the graph that may have to run: what changed, and all that follows from it.
 
-    `plan` is the exception. Its files are written before DVC is asked, so that a stage whose plan file did change is
-    among `changed` itself.
+    `plan` is the exception. Its files are written before DVC is asked, so that a stage whose plan or modules did change
+    is among `changed` itself.
     """
     todo = set(changed) & set(graph)
     for stage in todo - {PLAN}:

@@ -2,10 +2,17 @@
 
 import ast
 import hashlib
+import os
 from functools import cache
 from pathlib import Path
 
+import yaml
+
+from pipeline.runtime.errors import UserError
+
 ROOT = Path(__file__).resolve().parents[2]
+CODE = Path("code")
+"""Folder in which `plan` lists the modules of each stage, `code/train_vae.yaml`."""
 
 EXEMPT = {
     "stages/job.py": "reads the plan file, takes locks and moves the output into place; computes nothing",
@@ -16,7 +23,7 @@ EXEMPT = {
     "pipeline/runtime/sources.py": "this list",
     "pipeline/tracking": "records in MLflow; reads what stages wrote and writes nothing they read",
 }
-"""Modules and packages that cannot change an output and are no dependency of a stage, each with the reason."""
+"""Modules and packages that cannot change an output: no dependency of a stage but `plan`, each with the reason."""
 
 
 def checksums(script: str) -> dict[str, str]:
@@ -27,8 +34,24 @@ def checksums(script: str) -> dict[str, str]:
 
     Args:
         script: path relative to the root of the repository, `stages/train_vae.py`.
+
+    Raises:
+        UserError: if a module is missing or not Python.
     """
     return {module: hashlib.md5((ROOT / module).read_bytes()).hexdigest() for module in imported(script)}
+
+
+def verify(stage: str) -> None:
+    """Make sure that the modules which a stage runs are those that DVC will record.
+
+    Raises:
+        UserError: if one was edited after `plan` had listed them.
+    """
+    file = CODE / f"{stage}.yaml"
+    if "DVC_STAGE" in os.environ and file.exists():
+        listed, found = yaml.safe_load(file.read_text()), checksums(f"stages/{stage}.py")
+        if changed := sorted(path for path in listed | found if listed.get(path) != found.get(path)):
+            raise UserError(f"{stage}: {', '.join(changed)} was edited after `plan` had run; the same command goes on.")
 
 
 def imported(script: str) -> list[str]:
@@ -56,7 +79,13 @@ def _exempt(path: Path) -> bool:
 @cache
 def _imports(module: str) -> list[str]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse((ROOT / module).read_text())):
+    try:
+        tree = ast.parse((ROOT / module).read_text())
+    except FileNotFoundError:
+        raise UserError(f"{module}: no such module.") from None
+    except SyntaxError as error:
+        raise UserError(f"{module}, line {error.lineno}: not Python: {error.msg}.") from None
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
