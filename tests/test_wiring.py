@@ -60,7 +60,6 @@ def test_what_is_imported_is_what_python_loads():
     [("import pipeline.b\nx =\n", "stages/s.py, line 2: not Python"), (None, "stages/s.py: no such module")],
 )
 def test_a_module_that_cannot_be_read_is_the_users_to_mend(tmp_path, monkeypatch, text, message):
-    sources._imports.cache_clear()
     monkeypatch.setattr(sources, "ROOT", tmp_path)
     if text is not None:
         (tmp_path / "stages").mkdir()

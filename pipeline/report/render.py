@@ -124,10 +124,10 @@ def comparison(reported: Reported, row: Row, found: Found | None) -> dict[str, A
     """Return one row of table T03 in words."""
     conditions = reported.conditions(row)
     other = numbers.deviations(conditions, found.facts) if found else {}
-    # scores of two feature networks have no common scale, and only one of them has the report's name
-    alien = row.ours is not None and row.ours.metric is not None and "feature_network" in other
-    gap = numbers.difference(row, found) if found and not alien else None
-    name = found.facts["names"][str(row.ours.metric).split(".")[-1]] if alien and found and row.ours else ""
+    metric = row.ours.metric if row.ours else None
+    # scores of two feature networks have no common scale, and ours has a name of its own
+    name = found.facts["names"][metric.split(".")[-1]] if found and metric and "feature_network" in other else ""
+    gap = numbers.difference(row, found) if found and not name else None
     return {
         "row": row,
         "theirs": words(row.value) + (f" ({row.means})" if row.means else ""),
@@ -200,8 +200,8 @@ def nats(value: float | None) -> str:
 def differing(runs: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return the settings that runs differ in, in their order; all where there is one run."""
     keys = dict.fromkeys(key for run in runs.values() for key in run)
-    several = {key: len({words(run[key]) if key in run else None for run in runs.values()}) > 1 for key in keys}
-    return [key for key in keys if several[key] or len(runs) == 1]
+    values = {key: {words(run[key]) if key in run else None for run in runs.values()} for key in keys}
+    return [key for key in keys if len(runs) == 1 or len(values[key]) > 1]
 
 
 def cell(text: object) -> str:

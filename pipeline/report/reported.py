@@ -174,10 +174,7 @@ def difference(row: Row, found: Found) -> float | None:
     """
     theirs, ours = row.value, found.value
     if isinstance(ours, list) and chosen(row, found):
-        numbers = [o for o in ours if isinstance(o, Number)]
-        wanted = [t for t in (theirs if isinstance(theirs, list) else [theirs]) if isinstance(t, Number)]
-        ours = [min(numbers, key=lambda o: abs(o - t)) if numbers else "" for t in wanted]
-        ours = ours if isinstance(theirs, list) else next(iter(ours), "")
+        ours = [_nearest(ours, t) for t in theirs] if isinstance(theirs, list) else _nearest(ours, theirs)
     if isinstance(theirs, Number) and isinstance(ours, Number):
         return float(ours - theirs)
     if isinstance(theirs, list) and isinstance(ours, list) and (len(theirs) == len(ours) or _is_curve(row)):
@@ -189,9 +186,15 @@ def difference(row: Row, found: Found) -> float | None:
 
 def chosen(row: Row, found: Found) -> bool:
     """Whether theirs may be a choice from ours: a number or a shorter list beside a list that is not a curve."""
-    length = len(row.value) if isinstance(row.value, list) else 1
-    longer = isinstance(found.value, list) and (len(found.value) > length or not isinstance(row.value, list))
-    return longer and not _is_curve(row)
+    if not isinstance(found.value, list) or _is_curve(row):
+        return False
+    return not isinstance(row.value, list) or len(row.value) < len(found.value)
+
+
+def _nearest(ours: list[Number | str], theirs: Number | str) -> Number | str:
+    """Return the number of ours nearest to theirs, nothing if either has none."""
+    numbers = [o for o in ours if isinstance(o, Number)]
+    return min(numbers, key=lambda o: abs(o - theirs), default="") if isinstance(theirs, Number) else ""
 
 
 def _is_curve(row: Row) -> bool:

@@ -49,7 +49,7 @@ def marked(number: int) -> dict[str, Any]:
 
 
 def logarithmic(axes: Axes) -> None:
-    """Set a logarithmic scale upwards for what is drawn already, with three plain numbers on it at least."""
+    """Set a logarithmic scale upwards for what is drawn already, with plain numbers, the more the less it spans."""
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     subs = (1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 4, 5, 6, 8)

@@ -9,16 +9,17 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import networkx as nx
 
 from pipeline.config import params
 from pipeline.repro import graph
 from pipeline.repro.alone import alone
-from pipeline.repro.cluster import Cluster
 from pipeline.repro.mend import mend
 from pipeline.repro.ready import carry_out
 from pipeline.repro.watch import Progress, end_of
@@ -26,6 +27,9 @@ from pipeline.repro.workers import StageError, Workers
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plan import Plan
 from pipeline.tracking import seconds
+
+if TYPE_CHECKING:
+    from pipeline.repro.cluster import Cluster
 
 LINES = 25  # of a failed stage's log
 
@@ -38,9 +42,7 @@ def main() -> None:
         plans = params.expand(params.read(Path("params.yaml")))  # refused at once, written when no other run reads it
         if options.dask:
             _elsewhere(options, plans)
-        with alone() as lock:
-            params.write(plans)
-            _mend()
+        with _prepared(plans) as lock:
             if options.slots != [{}] and not options.dask:  # one place like this process's own is DVC's
                 todo, _ = _ask(options.targets)
                 if not todo:
@@ -62,22 +64,28 @@ def main() -> None:
 
 def _elsewhere(options: argparse.Namespace, plans: list[Plan]) -> None:
     """Have everything done by other clones; one of them may be this one, whose lock is left to its worker."""
-    with alone():
-        params.write(plans)
-        _mend()
-        cluster = Cluster(options.dask)
+    from pipeline.repro.cluster import Cluster  # asks git
+
+    with _prepared(plans):
+        uncached = graph.uncached()
+        cluster = Cluster(options.dask, uncached)
         todo, done = _ask(options.targets)
         if done and subprocess.run(["dvc", "--wait-for-lock", "push", "--run-cache", *done], check=False).returncode:
             raise UserError("DVC cannot push what is done already, and the workers would do it again.")
     # Every clone makes the plan itself: DVC's run cache has no place for an output that persists. And none finds in a
     # remote what is left to git, the report's summary: such stages are for the `dvc repro` at the end, here.
-    todo = todo.subgraph(set(todo) - {graph.PLAN, *graph.uncached().values()})
+    todo = todo.subgraph(set(todo) - {graph.PLAN, *uncached.values()})
     _carry_out(todo, cluster, options.jobs or max(1, cluster.width))
 
 
-def _mend() -> None:
-    for sentence in mend():
-        print(f"mended: {sentence}", flush=True)
+@contextmanager
+def _prepared(plans: list[Plan]) -> Iterator[int]:
+    """Hold the lock of this checkout's runner, with the plan written and what a kill left behind mended."""
+    with alone() as lock:
+        params.write(plans)
+        for sentence in mend():
+            print(f"mended: {sentence}", flush=True)
+        yield lock
 
 
 def _ask(targets: list[str]) -> tuple["nx.DiGraph[str]", list[str]]:
@@ -87,7 +95,7 @@ def _ask(targets: list[str]) -> tuple["nx.DiGraph[str]", list[str]]:
     return todo, sorted(set(whole) - changed)
 
 
-def _carry_out(todo: "nx.DiGraph[str]", workers: Workers | Cluster, width: int) -> None:
+def _carry_out(todo: "nx.DiGraph[str]", workers: "Workers | Cluster", width: int) -> None:
     progress = Progress(len(todo))
     with ThreadPoolExecutor(width) as threads, workers, progress:
         urgency = graph.urgency(todo, seconds.latest())

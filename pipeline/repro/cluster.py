@@ -10,7 +10,6 @@ from pathlib import Path
 
 from pipeline.config import params
 from pipeline.repro.alone import alone
-from pipeline.repro.graph import uncached
 from pipeline.repro.mend import mend
 from pipeline.repro.workers import StageError, Workers, log_of
 from pipeline.runtime.errors import UserError
@@ -28,16 +27,17 @@ class Cluster:
 
     Args:
         address: of the scheduler, `tls://10.0.0.1:8786`.
+        uncached: files that DVC leaves to git, and every run writes anew.
 
     Raises:
         UserError: if no scheduler answers, or what lies here is no commit that other clones can be at.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, uncached: Collection[str]) -> None:
         from distributed import Client
 
         self._address = address
-        own = (str(PARAMS), "dvc.lock", *uncached())  # may differ: one is sent, the others written
+        own = (str(PARAMS), "dvc.lock", *uncached)  # may differ: one is sent, the others written
         self._order = (revision(Path(), *own), PARAMS.read_text(), own)
         if not self._order[0].isalnum():
             raise UserError(f"This is {self._order[0]}: other clones can follow a commit only. params.yaml is sent.")

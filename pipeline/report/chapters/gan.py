@@ -99,14 +99,16 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         Run(step, scored[step.run], results.metrics(scored[step.run]), style.marked(number))
         for number, step in enumerate(step for step in results.steps("train_gan") if step.run in scored)
     ]
-    evaluators = {step.run: results.metrics(step) for step in results.steps("features")}
+    judges = {run.name: run.judge for run in runs}
     seeds = {run.name: _seeds(results, run) for run in runs}
     settings = {run.name: _flat({"data": run.metrics["protocol"]["data"], **run.train.settings}) for run in runs}
     values = {
         "settings": settings,
         "scores": {run.name: run.metrics for run in runs},
-        "evaluators": {name: judge for name, judge in evaluators.items() if name in {run.judge for run in runs}},
-        "judges": {run.name: run.judge for run in runs},
+        "evaluators": {
+            step.run: results.metrics(step) for step in results.steps("features") if step.run in judges.values()
+        },
+        "judges": judges,
         "game": {run.name: run.game for run in runs},
         "relations": {run.name: _relation(run, seeds[run.name]) for run in runs},
         "saturated": verdicts.SATURATED,
@@ -231,8 +233,7 @@ def _metric_chart(results: Results, runs: Sequence[Run], out: Path) -> Picture:
     caption = (
         "F17 (figures 28 to 39 of report 001, with jsd_1). Blue, left scale: what the critic's outputs say of the"
         " distance between real and generated images, W1 up to the critic's Lipschitz constant, or a lower bound on the"
-        " JSD, negative for a poor critic; solid on images of the protocol's split, dotted on training"
-        " batches."
+        " JSD, negative for a poor critic; solid on images of the protocol's split, dotted on training batches."
         " Orange, right scale: the Fréchet distance in the run's feature network. Means over seeds."
     )
     return Picture(path, "F17", caption)

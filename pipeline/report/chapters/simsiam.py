@@ -80,9 +80,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         headlines |= {f"simsiam.{run}.{key}": mean[key]["last"] for key in ("loss", "knn")}
         headlines |= {f"simsiam.{run}.{key}": mean[key] for key in ("probe", "feature_std", "effective_rank")}
     late, limits = (_later(results, "default"), _limits(results, "default")) if seeds["default"] else ({}, {})
-    epochs = (
-        results.settings(results.finished["train_simsiam", "no_predictor"])["epochs"] if seeds["no_predictor"] else 0
-    )
+    epochs = results.finished["train_simsiam", "no_predictor"].settings["epochs"] if seeds["no_predictor"] else 0
     return Content(values, headlines, rules.claims(seeds, late, _shown(seeds), limits, epochs))
 
 

@@ -5,7 +5,7 @@ nothing if the runs have not measured it. `CLAIMS` says which runs those are and
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -125,9 +125,8 @@ class Rule:
             ("stored generators", [len(seed.steps) for seed in seeds], self.stored),
             ("logged rows", [len(seed.curves["epoch"]) for seed in seeds], self.rows),
         ):
-            if (least := min(counts, default=needed)) < needed:
-                reasons.append(f"{least:,} {what} of at least {needed:,}")
-        return "; ".join(reasons)
+            reasons.append(few(what, counts, needed))
+        return "; ".join(filter(None, reasons))
 
 
 def claims(runs: Mapping[str, Run], operations: Mapping[str, int]) -> list[Claim]:
@@ -138,6 +137,12 @@ def claims(runs: Mapping[str, Run], operations: Mapping[str, int]) -> list[Claim
         operations: of a critic step per image, counted, of those of `jsd_1`, `jsd_2`, `jsd_3` that are planned.
     """
     return [*(rule.claim(runs) for rule in CLAIMS), average(runs), speed(operations), *gradients()]
+
+
+def few(what: str, counts: Iterable[int], needed: int) -> str:
+    """Return the limit of runs of which one has less than it needs, nothing if none has."""
+    least = min(counts, default=needed)
+    return f"{least:,} {what} of at least {needed:,}" if least < needed else ""
 
 
 def correlation(x: Sequence[float], y: Sequence[float]) -> float:
@@ -543,7 +548,6 @@ CLAIMS = (
 def average(runs: Mapping[str, Run]) -> Claim:
     """Judge C46 in every training of report 001's runs that keeps a running average."""
     asked = {name: runs[name] for name in GRID if name in runs and runs[name].ema > 0}
-    least = min((run.steps for run in asked.values()), default=TRAINED)
     pairs = {
         (name, seed): (scores.scores["final"]["frechet_distance"], scores.scores["raw"]["frechet_distance"])
         for name, run in asked.items()
@@ -560,7 +564,7 @@ def average(runs: Mapping[str, Run]) -> Claim:
         ),
         [mean < raw for mean, raw in pairs.values()],
         _DISTANCE if pairs else "",
-        f"{least:,} generator steps of at least {TRAINED:,}" if least < TRAINED else "",
+        few("generator steps", (run.steps for run in asked.values()), TRAINED),
         counted=True,
     )
 
