@@ -197,7 +197,10 @@ def test_what_no_worker_does_fails_in_the_end(machines, monkeypatch):
     monkeypatch.setattr(cluster, "PATIENCE", 1.0)
     monkeypatch.setenv("DVC_ROOT", str(machines.master.folder))
     monkeypatch.chdir(machines.master.folder)
-    with Cluster(machines.address, ["summary.json"]) as workers, pytest.raises(StageError, match=f"no worker of {machines.address}"):
+    with (
+        Cluster(machines.address, ["summary.json"]) as workers,
+        pytest.raises(StageError, match=f"no worker of {machines.address}"),
+    ):
         workers.run("make@a")
 
 
