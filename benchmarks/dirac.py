@@ -13,7 +13,7 @@ from torch.nn.functional import logsigmoid
 
 from benchmarks.machine import alternate, describe
 from pipeline.config.params import expand, read
-from pipeline.gan.dirac import Game, draw_starts, play
+from pipeline.dirac.game import Game, draw_starts, play
 
 
 def loop(game: Game, start: np.ndarray, steps: int, learning_rate: float, decay: float) -> list[float]:

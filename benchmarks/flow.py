@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.machine import alternate, describe
-from pipeline.data.densities import DENSITIES, data_points
+from pipeline.flow.densities import DENSITIES, data_points
 from pipeline.flow.planar import standard_normal
 from pipeline.flow.stack import Stack
 from pipeline.flow.train import draw, initial, train_epoch

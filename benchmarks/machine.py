@@ -34,3 +34,8 @@ def matmul_rate(dtype: torch.dtype, size: int = 2048) -> float:
     """Return the measured rate of a square matrix product in FLOP per second."""
     a = torch.randn(size, size).to(dtype)
     return 2 * size**3 / alternate({"matmul": lambda: a @ a}, 5)["matmul"]
+
+
+def verdict(what: str, peer: str, factor: float, rounds: int) -> str:
+    """Return the line in which every benchmark ends: `WHAT: 2.1 times faster than PEER (median of 7 rounds, ...)`."""
+    return f"{what}: {factor:.1f} times faster than {peer} (median of {rounds} rounds, {describe()})"

@@ -1,6 +1,6 @@
 """SimSiam's input and training step against the usual way: `python -m benchmarks.simsiam`.
 
-Views are made for whole batches at once by `pipeline.data.augment`, and per image by torchvision's transforms, on
+Views are made for whole batches at once by `pipeline.simsiam.augment`, and per image by torchvision's transforms, on
 tensors and on PIL images. A training step takes its views from the one or from a DataLoader that runs torchvision's
 transforms per image. All on random 32x32 images, the small backbone of the default profile, and the same threads. Each
 number is the median of several rounds in which the candidates take turns; on a CPU without workers it is processor
@@ -18,9 +18,9 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from benchmarks.machine import alternate, describe
-from pipeline.data.augment import Augmentation
 from pipeline.data.batches import epoch_batches
 from pipeline.runtime.seeding import generator
+from pipeline.simsiam.augment import Augmentation
 from pipeline.simsiam.objective import negative_cosine
 from pipeline.simsiam.train import sgd, untrained
 
@@ -111,7 +111,7 @@ def main() -> None:
         f" {asked.images} images in batches of {asked.batch}, median of {asked.rounds} rounds"
     )
     views = {
-        "whole batches (pipeline.data.augment)": lambda: consume(batched(resident, asked.batch, random)),
+        "whole batches (pipeline.simsiam.augment)": lambda: consume(batched(resident, asked.batch, random)),
         "torchvision per image, tensors": lambda: consume(loader(tensors, asked.batch, asked.workers)),
         "torchvision per image, PIL": lambda: consume(loader(pictures, asked.batch, asked.workers)),
     }

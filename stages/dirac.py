@@ -1,6 +1,6 @@
 """Play all Dirac games: `python -m stages.dirac plan/dirac/dirac.yaml`."""
 
-from pipeline.gan.dirac import run as play
+from pipeline.dirac.game import run as play
 from stages.job import Job, run
 
 

@@ -11,19 +11,25 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from pipeline.runtime import sources
+from pipeline.runtime import settings, sources
 from pipeline.runtime.errors import UserError
-from pipeline.runtime.history import Log
 from pipeline.runtime.paths import scratch
 from pipeline.runtime.plan import Plan
+from pipeline.runtime.settings import Kind
 from pipeline.tracking import seconds
 from pipeline.tracking.live import LiveRun
 
+if TYPE_CHECKING:
+    import torch
+
+    from pipeline.runtime.context import Context, Log
+
 NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR}
-"""Errors of the file system that the user must mend."""
+"""Errors of the file system that the user must fix."""
 
 
 @dataclass(frozen=True)
@@ -31,24 +37,34 @@ class Job:
     """One stage of one run at work.
 
     Args:
-        plan: the resolved plan file.
-        output: a fresh folder to write into; it becomes `plan.output` when the stage is done.
-        scratch: a folder for checkpoints, kept while plan, inputs and code stay the same and the stage is unfinished.
-        log: `log(seed, epoch, metrics)` shows a finished epoch in MLflow while the stage runs; it writes no file.
+        plan: The resolved plan file.
+        output: A fresh folder to write into; it becomes `plan.output` when the stage is done.
+        scratch: A folder for checkpoints, kept while plan, inputs and sources stay the same and the stage is unfinished.
+        log: Shows a row of a training's history in MLflow while the stage runs; it writes no file.
     """
 
     plan: Plan
     output: Path
     scratch: Path
-    log: Log
+    log: "Log"
 
     def input(self, name: str) -> Path:
         """Return the folder of the declared input `name`."""
         return Path(self.plan.inputs[name])
 
+    def settings(self, kind: type[Kind]) -> Kind:
+        """Return the settings of the stage, typed."""
+        return settings.build(kind, self.plan.settings)
+
+    def context(self, device: "torch.device") -> "Context":
+        """Return the context of a computation on `device`."""
+        from pipeline.runtime.context import Context  # torch takes a second to import, and some stages need none
+
+        return Context(device, self.scratch, self.log)
+
 
 def run(main: Callable[[Job], None]) -> None:
-    """Carry out the stage whose plan file the command line names, and exit with a message where the user must act."""
+    """Run the stage whose plan file the command line names, and exit with a message where the user must act."""
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     parser.add_argument("plan", type=Path, help="plan file of the stage, plan/<stage>/<run>.yaml")
     try:
@@ -59,7 +75,7 @@ def run(main: Callable[[Job], None]) -> None:
     except OSError as error:
         if error.errno not in NO_PLACE:
             raise
-        sys.exit(f"error: {error.strerror}: {error.filename or scratch()}; mend that and run again; nothing is lost.")
+        sys.exit(f"error: {error.strerror}: {error.filename or scratch()}; fix this and rerun; nothing is lost.")
 
 
 @contextmanager
@@ -106,7 +122,10 @@ def _alone(what: str, address: str) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print(f"{address}: another process is at it (started before DVC was killed?); waiting for it.", file=sys.stderr)
+        print(
+            f"{address}: another process is running this stage (started before DVC was killed?); waiting for it.",
+            file=sys.stderr,
+        )
         lock.acquire()
     try:
         yield

@@ -21,8 +21,8 @@ def test_nothing_changed_runs_nothing_and_leaves_git_clean(checkout):
     assert checkout.run("git", "status", "--short").stdout == ""
 
 
-def change(params, knob):
-    match knob:
+def change(params, hyperparameter):
+    match hyperparameter:
         case "epochs of both runs":
             params["vae"]["epochs"] = 2
         case "epochs of a":
@@ -42,7 +42,7 @@ def change(params, knob):
 
 
 @pytest.mark.parametrize(
-    ("knob", "expected"),
+    ("hyperparameter", "expected"),
     [
         ("epochs of both runs", {"train_vae@a", "likelihood@a", "train_vae@b", "likelihood@b", "report"}),
         ("epochs of a", {"train_vae@a", "likelihood@a", "report"}),
@@ -54,9 +54,9 @@ def change(params, knob):
         ("a comment", None),
     ],
 )
-def test_a_change_reaches_exactly_what_depends_on_it(checkout, knob, expected):
+def test_a_change_reaches_exactly_what_depends_on_it(checkout, hyperparameter, expected):
     with checkout.params() as params:
-        change(params, knob)
+        change(params, hyperparameter)
     assert checkout.repro() == (set() if expected is None else {"plan"} | expected)
 
 

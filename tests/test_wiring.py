@@ -24,14 +24,14 @@ def body(stage: str) -> dict:
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "plan"])
 def test_a_stage_depends_on_the_modules_of_its_script(stage):
     assert body(stage)["cmd"].startswith(f"python -m stages.{stage}")
-    assert f"code/{stage}.yaml" in body(stage)["deps"]
+    assert f"sources/{stage}.yaml" in body(stage)["deps"]
     assert not any(path.endswith(".py") for path in body(stage)["deps"])
 
 
 def test_the_plan_lists_the_modules_of_every_stage_with_the_checksums_of_another_tool(tmp_path):
     write(expand(read(ROOT / "params.yaml")), tmp_path)
-    assert {file.stem for file in (tmp_path / "code").iterdir()} == set(STAGES) - {"plan"}
-    listed = yaml.safe_load((tmp_path / "code" / "train_vae.yaml").read_text())
+    assert {file.stem for file in (tmp_path / "sources").iterdir()} == set(STAGES) - {"plan"}
+    listed = yaml.safe_load((tmp_path / "sources" / "train_vae.yaml").read_text())
     assert {"stages/train_vae.py", "pipeline/vae/objective.py", "pipeline/flow/planar.py"} <= set(listed)
     assert not any(module.startswith(("pipeline/gan/", "pipeline/config/", "stages/job")) for module in listed)
     for module, digest in listed.items():
@@ -92,7 +92,7 @@ def test_plan_files_name_the_dependencies_and_outputs_of_dvc():
         def filled(text: str, run: str = plan.run, item: dict = item) -> str:
             return re.sub(r"\$\{item\.(\w+)\}", lambda found: item[found.group(1)], text.replace("${key}", run))
 
-        expected = {str(plan.path), f"code/{plan.stage}.yaml", *plan.inputs.values()}
+        expected = {str(plan.path), f"sources/{plan.stage}.yaml", *plan.inputs.values()}
         assert {filled(path) for path in stage["deps"]} == expected, plan.address
         assert [filled(path) for path in stage["outs"]] == [plan.output], plan.address
 

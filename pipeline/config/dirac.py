@@ -18,7 +18,7 @@ class Game(Model):
     ema: bool = Field(description="whether the shown generator is the running average")
 
 
-class Knobs(Model):
+class Hyperparameters(Model):
     """What all games share."""
 
     steps: int = Field(ge=1000, description="of each player; verdicts look at windows of 500")
@@ -31,7 +31,7 @@ class Knobs(Model):
 
 
 class Games:
-    """The section `dirac` of params.yaml: knobs of all games, and a mapping `games`."""
+    """The section `dirac` of params.yaml: hyperparameters of all games, and a mapping `games`."""
 
     name = "dirac"
 
@@ -53,17 +53,19 @@ class Games:
             except ValidationError as error:
                 errors += [sentence for _, sentence in explain(error, Game, place)]
         try:
-            knobs = Knobs.model_validate({key: value for key, value in values.items() if key != "games"})
+            hyperparameters = Hyperparameters.model_validate(
+                {key: value for key, value in values.items() if key != "games"}
+            )
         except ValidationError as error:
-            return [], [*errors, *(sentence for _, sentence in explain(error, Knobs, self.name))]
+            return [], [*errors, *(sentence for _, sentence in explain(error, Hyperparameters, self.name))]
         if errors:
             return [], errors
-        settings = knobs.model_dump(exclude={"frames"})
+        settings = hyperparameters.model_dump(exclude={"frames"})
         played = {name: game.model_dump() for name, game in games.items()}
         output = "scores/dirac"
         return [
             Plan("dirac", "dirac", {}, output, {**settings, "games": played}),
-            Plan("animate", "animate", {"games": output}, "drawings/dirac", {"frames": knobs.frames}),
+            Plan("animate", "animate", {"games": output}, "plots/dirac", {"frames": hyperparameters.frames}),
         ], []
 
 

@@ -1,4 +1,4 @@
-"""One family of runs: base knobs at its top level, and a mapping `runs` whose entries override them."""
+"""One family of runs: base hyperparameters at its top level, and a mapping `runs` whose entries override them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ class Family:
 
     Args:
         name: the section, `vae`.
-        knobs: its knobs; all of them stand at the section's top level, and any run may override any of them. A run that
-            is `like` another inherits the knobs of that run as well.
-        steps: the plan files of one run, from its name, what it names and its resolved knobs.
+        hyperparameters: its hyperparameters; all of them stand at the section's top level, and any run may override any of them. A run that
+            is `like` another inherits the hyperparameters of that run as well.
+        plans: the plan files of one run, from its name, what it names and its resolved hyperparameters.
         names: sections of which every run names one entry; they decide its dependencies, so they are not inherited.
     """
 
     name: str
-    knobs: type[Model]
-    steps: Callable[..., list[Plan]]
+    hyperparameters: type[Model]
+    plans: Callable[..., list[Plan]]
     names: tuple[str, ...] = ("data",)
 
     def expand(self, section: object, entries: Mapping[str, Sequence[str]]) -> tuple[list[Plan], list[str]]:
@@ -50,7 +50,7 @@ class Family:
     def _inherited(
         self, name: object, entry: object, runs: Mapping[Any, Any]
     ) -> tuple[object, dict[Any, Any], list[str]]:
-        """Return a run's own entry without `like`, the knobs of the run it is like, and what is wrong with that."""
+        """Return a run's own entry without `like`, the hyperparameters of the run it is like, and what is wrong with that."""
         if not isinstance(entry, Mapping) or "like" not in entry:
             return entry, {}, []
         own, other = {key: value for key, value in entry.items() if key != "like"}, entry["like"]
@@ -71,22 +71,24 @@ class Family:
         if errors:
             return [], errors
         own = {key: value for key, value in run.items() if key not in self.names}
-        known = {key: value for key, value in own.items() if key in self.knobs.model_fields}
-        errors += [unknown(place, key, [*self.names, *self.knobs.model_fields]) for key in own if key not in known]
+        known = {key: value for key, value in own.items() if key in self.hyperparameters.model_fields}
+        errors += [
+            unknown(place, key, [*self.names, *self.hyperparameters.model_fields]) for key in own if key not in known
+        ]
         for key in self.names:
             value, allowed = run.get(key), entries[key]
             if value not in allowed:
                 odd = f"{value!r} is not one of the entries under {key}: {', '.join(allowed)}{nearest(value, allowed)}"
                 missing = f"missing; every run names one of the entries under {key}: {', '.join(allowed)}"
                 errors.append(f"{place}.{key}: {odd if key in run else missing}")
-        knobs, more = self._check({**base, **known}, place)
+        hyperparameters, more = self._check({**base, **known}, place)
         # what the run inherits is reported once, at the family's top level
         errors += [sentence for key, sentence in more if key is None or key in known]
         named = [str(run.get(key)) for key in self.names]
-        return (self.steps(name, *named, knobs) if knobs and not errors else []), errors
+        return (self.plans(name, *named, hyperparameters) if hyperparameters and not errors else []), errors
 
     def _check(self, values: dict[Any, Any], place: str) -> tuple[Model | None, list[tuple[str | None, str]]]:
         try:
-            return self.knobs.model_validate(values), []
+            return self.hyperparameters.model_validate(values), []
         except ValidationError as error:
-            return None, explain(error, self.knobs, place)
+            return None, explain(error, self.hyperparameters, place)

@@ -11,8 +11,8 @@ from pipeline.runtime.plan import Plan
 NonNegativeFloat = Annotated[float, Field(ge=0)]
 
 
-class FeatureKnobs(Model):
-    """Knobs of one evaluator."""
+class FeatureHyperparameters(Model):
+    """Hyperparameters of one evaluator."""
 
     network: Literal["classifier", "inception"] = Field(description="the network whose features are compared")
     weights: Literal["official", "random"] = Field(description="of inception; random ones give no FID")
@@ -36,18 +36,20 @@ TRAINING = {"epochs", "batch", "learning_rate", "weight_decay", "noise", "seed"}
 SCORING = {"splits", "kid_subsets", "kid_subset_size", "neighbours"}
 
 
-def steps(run: str, data: str, knobs: FeatureKnobs) -> list[Plan]:
-    """Return the one step of an evaluator; knobs of the other kind of network stay out of its plan."""
-    trained = knobs.network == "classifier"
-    network = {"kind": knobs.network} | knobs.model_dump(include={"width", "dimensions"} if trained else {"weights"})
+def plans(run: str, data: str, hyperparameters: FeatureHyperparameters) -> list[Plan]:
+    """Return the one step of an evaluator; hyperparameters of the other kind of network stay out of its plan."""
+    trained = hyperparameters.network == "classifier"
+    network = {"kind": hyperparameters.network} | hyperparameters.model_dump(
+        include={"width", "dimensions"} if trained else {"weights"}
+    )
     settings = {
         "feature_network": network,
-        "training": knobs.model_dump(include=TRAINING) if trained else None,
-        "reference": knobs.reference,
-        "samples": knobs.samples,
-        "scoring": knobs.model_dump(include=SCORING),
+        "training": hyperparameters.model_dump(include=TRAINING) if trained else None,
+        "reference": hyperparameters.reference,
+        "samples": hyperparameters.samples,
+        "scoring": hyperparameters.model_dump(include=SCORING),
     }
     return [Plan("features", run, {"data": f"data/{data}"}, f"models/features/{run}", settings)]
 
 
-FAMILY = Family("features", FeatureKnobs, steps)
+FAMILY = Family("features", FeatureHyperparameters, plans)

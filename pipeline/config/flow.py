@@ -19,8 +19,8 @@ def _epochs(iterations: int) -> int:
     return iterations
 
 
-class FlowKnobs(Model):
-    """Knobs of the planar flows of one depth."""
+class FlowHyperparameters(Model):
+    """Hyperparameters of the planar flows of one depth."""
 
     depth: PositiveInt = Field(description="planar layers k of every flow")
     densities: Annotated[list[Literal["arcs", "sine"]], Field(min_length=1), AfterValidator(distinct)] = Field(
@@ -52,8 +52,8 @@ class Draw(Model):
     bias: float = Field(description="the bias b")
 
 
-class LayerKnobs(Model):
-    """Knobs of what is shown of single planar layers."""
+class LayerHyperparameters(Model):
+    """Hyperparameters of what is shown of single planar layers."""
 
     points: PositiveInt = Field(description="points of N(0, I) that every layer moves")
     draws: Annotated[list[Draw], Field(min_length=1)] = Field(description="mean, deviation and bias of each layer")
@@ -66,19 +66,19 @@ class LayerKnobs(Model):
     seed: NonNegativeInt = Field(description="of points and layers")
 
 
-def steps(run: str, knobs: FlowKnobs) -> list[Plan]:
+def plans(run: str, hyperparameters: FlowHyperparameters) -> list[Plan]:
     """Return the two steps of the flows of one depth: training and scoring."""
     model = f"models/flow/{run}"
     return [
-        Plan("train_flow", run, {}, model, knobs.model_dump()),
-        Plan("score_flow", run, {"model": model}, f"scores/flow/{run}", knobs.model_dump(include={"points"})),
+        Plan("train_flow", run, {}, model, hyperparameters.model_dump()),
+        Plan("score_flow", run, {"model": model}, f"scores/flow/{run}", hyperparameters.model_dump(include={"points"})),
     ]
 
 
-def layer_steps(run: str, knobs: LayerKnobs) -> list[Plan]:
+def layer_plans(run: str, hyperparameters: LayerHyperparameters) -> list[Plan]:
     """Return the one step of what is shown of single layers."""
-    return [Plan("planar", run, {}, f"scores/planar/{run}", knobs.model_dump())]
+    return [Plan("planar", run, {}, f"scores/planar/{run}", hyperparameters.model_dump())]
 
 
-FAMILY = Family("flow", FlowKnobs, steps, names=())
-LAYERS = Family("planar", LayerKnobs, layer_steps, names=())
+FAMILY = Family("flow", FlowHyperparameters, plans, names=())
+LAYERS = Family("planar", LayerHyperparameters, layer_plans, names=())

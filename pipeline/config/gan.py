@@ -14,8 +14,8 @@ Betas = Annotated[list[Decay], Field(min_length=2, max_length=2)]
 Distinct = AfterValidator(distinct)
 
 
-class GanKnobs(Model):
-    """Knobs of one generator and its critic."""
+class GanHyperparameters(Model):
+    """Hyperparameters of one generator and its critic."""
 
     network: Literal["dcgan", "residual", "resnet", "mlp"] = Field(description="the architecture of both networks")
     width: PositiveInt = Field(description="channels of the convolutions, hidden units of the mlp")
@@ -84,28 +84,31 @@ SCORING = {
 OPTIMISER = ("learning_rate", "betas", "weight_decay", "decay_steps")
 
 
-def steps(run: str, data: str, features: str, knobs: GanKnobs) -> list[Plan]:
+def plans(run: str, data: str, features: str, hyperparameters: GanHyperparameters) -> list[Plan]:
     """Return the two steps of one run: training, and scoring of its snapshots with latent studies."""
-    objective = knobs.model_dump(include=OBJECTIVE)
-    if knobs.penalty == "none":  # what a run inherits and does not use must not make it run again
+    objective = hyperparameters.model_dump(include=OBJECTIVE)
+    if hyperparameters.penalty == "none":  # what a run inherits and does not use must not make it run again
         objective |= {"penalty_weight": 0.0, "penalty_interval": 1, "penalty_points": "usual"}
-    if knobs.penalty not in ("r1", "r2"):
+    if hyperparameters.penalty not in ("r1", "r2"):
         objective["r1_axis"] = "image"
     folder, model, evaluator = f"data/{data}", f"models/gan/{run}", f"models/features/{features}"
     training = {
-        "network": {**knobs.model_dump(include={"network", "width", "latent"}), "spectral": knobs.spectral_norm},
+        "network": {
+            **hyperparameters.model_dump(include={"network", "width", "latent"}),
+            "spectral": hyperparameters.spectral_norm,
+        },
         "objective": objective,
         **{
-            player: {setting: getattr(knobs, f"{player}_{setting}") for setting in OPTIMISER}
+            player: {setting: getattr(hyperparameters, f"{player}_{setting}") for setting in OPTIMISER}
             for player in ("generator", "critic")
         },
-        **knobs.model_dump(include=TRAINING),
+        **hyperparameters.model_dump(include=TRAINING),
     }
     inputs = {"data": folder, "model": model, "features": evaluator}
     return [
         Plan("train_gan", run, {"data": folder}, model, training),
-        Plan("score_gan", run, inputs, f"scores/gan/{run}", knobs.model_dump(include=SCORING)),
+        Plan("score_gan", run, inputs, f"scores/gan/{run}", hyperparameters.model_dump(include=SCORING)),
     ]
 
 
-FAMILY = Family("gan", GanKnobs, steps, names=("data", "features"))
+FAMILY = Family("gan", GanHyperparameters, plans, names=("data", "features"))

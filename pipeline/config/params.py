@@ -93,13 +93,13 @@ def write(plans: list[Plan], root: Path = Path()) -> None:
             (root / step.path).unlink()
             if step.output and step.output not in outputs:
                 shutil.rmtree(root / step.output, ignore_errors=True)
-    for path in (root / sources.CODE).glob("*"):
+    for path in (root / sources.FOLDER).glob("*"):
         if path.name not in modules:
             path.unlink()
     for path, text in planned.items():
         _put(root / path, text)
     for name, text in modules.items():
-        _put(root / sources.CODE / name, text)
+        _put(root / sources.FOLDER / name, text)
 
 
 def _put(path: Path, text: str) -> None:

@@ -35,8 +35,8 @@ def _deviation(values: list[float]) -> list[float]:
     return values
 
 
-class SimSiamKnobs(Model):
-    """Knobs of one SimSiam network and of how it is judged."""
+class SimSiamHyperparameters(Model):
+    """Hyperparameters of one SimSiam network and of how it is judged."""
 
     backbone: Literal["resnet10", "resnet18"] = Field(description="the residual network")
     width: PositiveInt = Field(description="channels of its first stage")
@@ -81,19 +81,19 @@ TRAINING = MONITOR | {"stop_gradient", "epochs", "batch", "learning_rate", "mome
 SCORING = MONITOR | {"batch", "momentum", "weight_decay", "probe_epochs", "probe_learning_rate"}
 
 
-def steps(run: str, data: str, knobs: SimSiamKnobs) -> list[Plan]:
+def plans(run: str, data: str, hyperparameters: SimSiamHyperparameters) -> list[Plan]:
     """Return the two steps of one run: training with its monitor, and scoring with a linear probe."""
     folder, model = f"data/{data}", f"models/simsiam/{run}"
-    augmentation = {"augmentation": knobs.model_dump(include=AUGMENTATION)}
-    network = knobs.model_dump(include=NETWORK)
-    # a knob that does nothing in this run must not make it run again
-    network |= {"predictor_hidden": None} if knobs.predictor == "identity" else {}
-    training = {"network": network, **augmentation, **knobs.model_dump(include=TRAINING)}
-    scoring = {**augmentation, **knobs.model_dump(include=SCORING)}
+    augmentation = {"augmentation": hyperparameters.model_dump(include=AUGMENTATION)}
+    network = hyperparameters.model_dump(include=NETWORK)
+    # a hyperparameter that does nothing in this run must not make it run again
+    network |= {"predictor_hidden": None} if hyperparameters.predictor == "identity" else {}
+    training = {"network": network, **augmentation, **hyperparameters.model_dump(include=TRAINING)}
+    scoring = {**augmentation, **hyperparameters.model_dump(include=SCORING)}
     return [
         Plan("train_simsiam", run, {"data": folder}, model, training),
         Plan("score_simsiam", run, {"data": folder, "model": model}, f"scores/simsiam/{run}", scoring),
     ]
 
 
-FAMILY = Family("simsiam", SimSiamKnobs, steps)
+FAMILY = Family("simsiam", SimSiamHyperparameters, plans)

@@ -18,8 +18,8 @@ def _nested(samples: list[int]) -> list[int]:
     return samples
 
 
-class VaeKnobs(Model):
-    """Knobs of one autoencoder."""
+class VaeHyperparameters(Model):
+    """Hyperparameters of one autoencoder."""
 
     network: Literal["mlp", "mlp_shallow", "conv", "conv32"] = Field(
         description="the architecture of encoder and decoder"
@@ -66,30 +66,30 @@ SCORING = {"importance_samples", "elbo_draws", "batch", "tsne"}
 DENSITIES = {"bernoulli", "gaussian", "gaussian_standardised"}
 
 
-def _idle(knobs: VaeKnobs) -> set[str]:
-    """Return the knobs that do nothing in this run."""
-    idle = {"hidden"} if knobs.network == "conv" else set()
-    if knobs.likelihood.startswith("gaussian"):
+def _idle(hyperparameters: VaeHyperparameters) -> set[str]:
+    """Return the hyperparameters that do nothing in this run."""
+    idle = {"hidden"} if hyperparameters.network == "conv" else set()
+    if hyperparameters.likelihood.startswith("gaussian"):
         idle |= {"logit_shift"}
-    if knobs.posterior == "deterministic":
+    if hyperparameters.posterior == "deterministic":
         idle |= OBJECTIVE
-    if knobs.posterior != "gaussian":
+    if hyperparameters.posterior != "gaussian":
         idle |= {"flow_layers", "kl", "kl_samples", "importance_samples", "elbo_draws"}
-    if knobs.likelihood not in DENSITIES:
+    if hyperparameters.likelihood not in DENSITIES:
         idle |= {"importance_samples"}
-    if knobs.flow_layers:
+    if hyperparameters.flow_layers:
         idle |= {"kl"}
-    if knobs.flow_layers or knobs.kl == "analytic":
+    if hyperparameters.flow_layers or hyperparameters.kl == "analytic":
         idle |= {"kl_samples"}
     return idle
 
 
-def steps(run: str, data: str, knobs: VaeKnobs) -> list[Plan]:
+def plans(run: str, data: str, hyperparameters: VaeHyperparameters) -> list[Plan]:
     """Return the two steps of one autoencoder: training, and scoring under its likelihood."""
     folder, model = f"data/{data}", f"models/vae/{run}"
-    # a knob that does nothing in this run must not make it run again
-    values: dict[str, Any] = knobs.model_dump() | dict.fromkeys(_idle(knobs))
-    values["snapshots"] = [epoch for epoch in knobs.snapshots if epoch <= knobs.epochs]
+    # a hyperparameter that does nothing in this run must not make it run again
+    values: dict[str, Any] = hyperparameters.model_dump() | dict.fromkeys(_idle(hyperparameters))
+    values["snapshots"] = [epoch for epoch in hyperparameters.snapshots if epoch <= hyperparameters.epochs]
     training, scoring = ({key: values[key] for key in values if key in part} for part in (TRAINING, SCORING))
     return [
         Plan("train_vae", run, {"data": folder}, model, training),
@@ -97,4 +97,4 @@ def steps(run: str, data: str, knobs: VaeKnobs) -> list[Plan]:
     ]
 
 
-FAMILY = Family("vae", VaeKnobs, steps)
+FAMILY = Family("vae", VaeHyperparameters, plans)

@@ -11,7 +11,7 @@ import torch
 from sklearn.metrics import silhouette_score
 from torch import Tensor
 
-from pipeline.flow import cost
+from pipeline.flow import operations
 from pipeline.flow.planar import forward, in_place
 from pipeline.runtime.seeding import generator
 
@@ -47,9 +47,9 @@ def show(
             "displacement": (x - base).norm(dim=-1).mean().item(),
             **groups(x, base @ w[0] + b > 0),
         }
-    planar = {str(d): cost.planar(d, 1) for d in dimensions}
-    dense = {str(d): cost.dense(d) for d in dimensions}
-    deep = {str(k): cost.planar(2, k) for k in depths}
+    planar = {str(d): operations.planar(d, 1) for d in dimensions}
+    dense = {str(d): operations.dense(d) for d in dimensions}
+    deep = {str(k): operations.planar(2, k) for k in depths}
     metrics = {
         "protocol": {
             "points": points,

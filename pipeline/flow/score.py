@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.data.densities import DENSITIES, HALF_WIDTH, cell, data_points, grid
 from pipeline.flow import weights
+from pipeline.flow.densities import DENSITIES, HALF_WIDTH, cell, data_points, grid
 from pipeline.flow.planar import forward, inverse, standard_normal
 from pipeline.flow.weights import Layers
 from pipeline.metrics import seeds as over_seeds

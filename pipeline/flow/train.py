@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pipeline.data.densities import DENSITIES, data_points
 from pipeline.flow import weights
+from pipeline.flow.densities import DENSITIES, data_points
 from pipeline.flow.planar import free, standard_normal
 from pipeline.flow.stack import Stack
 from pipeline.runtime import history
@@ -45,7 +45,7 @@ def fit(
     Args:
         output: folder to write `network.json`, `seed_<s>.safetensors` and `history.csv` into.
         depth: planar layers per flow.
-        densities: names of `pipeline.data.densities.DENSITIES`.
+        densities: names of `pipeline.flow.densities.DENSITIES`.
         constraints: `smooth`, `in_place`, see `pipeline.flow.planar`; all see the same points and the same noise.
         points: data points of each density that the mode `samples` is fitted to, the same ones for every seed.
         iterations: steps, a multiple of 200; 200 of them count as an epoch in `history.csv`.

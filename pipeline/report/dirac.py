@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.gan.dirac import Field, Game
+from pipeline.dirac.game import Field, Game
 from pipeline.report import style
 
 LOSSES = ("jsd", "w1")

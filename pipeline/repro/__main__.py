@@ -20,8 +20,8 @@ import networkx as nx
 from pipeline.config import params
 from pipeline.repro import graph
 from pipeline.repro.alone import alone
-from pipeline.repro.mend import mend
 from pipeline.repro.ready import carry_out
+from pipeline.repro.repair import repair
 from pipeline.repro.watch import Progress, end_of
 from pipeline.repro.workers import StageError, Workers
 from pipeline.runtime.errors import UserError
@@ -83,7 +83,7 @@ def _prepared(plans: list[Plan]) -> Iterator[int]:
     """Hold the lock of this checkout's runner, with the plan written and what a kill left behind mended."""
     with alone() as lock:
         params.write(plans)
-        for sentence in mend():
+        for sentence in repair():
             print(f"mended: {sentence}", flush=True)
         yield lock
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.config import params
 from pipeline.repro.alone import alone
-from pipeline.repro.mend import mend
+from pipeline.repro.repair import repair
 from pipeline.repro.workers import StageError, Workers, log_of
 from pipeline.runtime.errors import UserError
 from pipeline.tracking.provenance import revision
@@ -111,7 +111,7 @@ def bring(stage: str, commit: str, text: str, own: Collection[str]) -> tuple[str
     if commit != CODE:
         raise UserError(f"{here} was at {CODE} when its worker began: start the worker again.")
     with alone() as lock, Workers([{}], lock) as workers, _wanted(workers):
-        mend()
+        repair()
         if PARAMS.read_text() != text:
             PARAMS.write_text(text)
         params.write(params.expand(params.read(PARAMS)))

@@ -37,23 +37,6 @@ def prepare() -> torch.device:
     return device
 
 
-def precision() -> str:
-    """Return the precision of matrix products where a stage leaves the choice: `PIPELINE_PRECISION`, fp32 or bf16.
-
-    Raises:
-        UserError: if it is another word.
-    """
-    name = os.environ.get("PIPELINE_PRECISION") or "fp32"
-    if name not in ("fp32", "bf16"):
-        raise UserError(f"PIPELINE_PRECISION={name} is not one of fp32, bf16.")
-    return name
-
-
-def autocast(device: torch.device) -> torch.autocast:
-    """Return the context in which matrix products and convolutions run in `precision()`."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision() == "bf16")
-
-
 def _keep_freed_memory() -> None:
     """Let glibc keep the memory of freed tensors for the next ones instead of handing it back to the system.
 

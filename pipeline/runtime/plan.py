@@ -1,4 +1,4 @@
-"""Plan files: what one stage of one run reads, writes and is set to."""
+"""Plan files: what one stage of one run reads and writes, and its settings."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,14 +13,14 @@ FOLDER = Path("plan")
 
 @dataclass(frozen=True)
 class Plan:
-    """One resolved step of one run, stored as `plan/<stage>/<run>.yaml`.
+    """One stage of one run, resolved: all that it depends on, stored as `plan/<stage>/<run>.yaml`.
 
     Args:
-        stage: the script under `stages/` that carries it out, `train_vae`.
-        run: the run it belongs to, `bernoulli`.
-        inputs: name to folder of what the stage reads, relative to the root of the checkout.
-        output: the folder that the stage writes.
-        settings: the keyword arguments of the function that the stage calls.
+        stage: Name of the script under `stages/` that runs it, such as `train_vae`.
+        run: Name of the run that it belongs to, such as `bernoulli`.
+        inputs: Folders that the stage reads, by name, relative to the root of the checkout.
+        output: Folder that the stage writes.
+        settings: Its settings as nested plain values, see `pipeline.runtime.settings`.
     """
 
     stage: str
@@ -54,5 +54,5 @@ class Plan:
 
 
 def read_all(root: Path = Path()) -> list[Plan]:
-    """Return every planned step under `root`, in the order of their paths."""
+    """Return every plan under `root`, in the order of their paths."""
     return [Plan.read(path) for path in sorted((root / FOLDER).glob("*/*.yaml"))]

@@ -11,11 +11,12 @@ import yaml
 from pipeline.runtime.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE = Path("code")
-"""Folder in which `plan` lists the modules of each stage, `code/train_vae.yaml`."""
+FOLDER = Path("sources")
+"""Folder in which `plan` lists the modules of each stage, `sources/train_vae.yaml`."""
 
 EXEMPT = {
     "stages/job.py": "reads the plan file, takes locks and moves the output into place; computes nothing",
+    "pipeline/runtime/context.py": "device, scratch folder and log of a computation",
     "pipeline/runtime/errors.py": "the class of errors that are shown without a traceback",
     "pipeline/runtime/parent.py": "notices that DVC was killed",
     "pipeline/runtime/paths.py": "where scratch files and records live",
@@ -29,7 +30,7 @@ EXEMPT = {
 def checksums(script: str) -> dict[str, str]:
     """Return the MD5 of `script` and of each module it imports, by path, without the exempt ones.
 
-    `plan` writes them to `code/<stage>.yaml`, through which a stage depends on them. As lists in dvc.yaml they would
+    `plan` writes them to `sources/<stage>.yaml`, through which a stage depends on them. As lists in dvc.yaml they would
     have to be kept by hand, and make up two thirds of dvc.lock, which DVC reads and writes at every stage.
 
     Args:
@@ -47,7 +48,7 @@ def verify(stage: str) -> None:
     Raises:
         UserError: if one was edited after `plan` had listed them.
     """
-    file = CODE / f"{stage}.yaml"
+    file = FOLDER / f"{stage}.yaml"
     if "DVC_STAGE" in os.environ and file.exists():
         listed, found = yaml.safe_load(file.read_text()), checksums(f"stages/{stage}.py")
         if changed := sorted(path for path in listed | found if listed.get(path) != found.get(path)):

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline.data import store
-from pipeline.data.augment import Augmentation
 from pipeline.data.batches import epoch_batches
 from pipeline.metrics import seeds
 from pipeline.metrics.knn import accuracy
@@ -18,6 +17,7 @@ from pipeline.runtime import history
 from pipeline.runtime.checkpoint import Checkpoint
 from pipeline.runtime.progress import bar
 from pipeline.runtime.seeding import generator
+from pipeline.simsiam.augment import Augmentation
 from pipeline.simsiam.evaluate import arithmetic, embed, evaluation, measure
 from pipeline.simsiam.network import SimSiam, load, memory_format
 from pipeline.simsiam.train import cosine, untrained
@@ -50,7 +50,7 @@ def score(
         data: folder of the data set.
         model: folder of the trained networks.
         output: folder to write into.
-        augmentation: of the probe's training images, see `pipeline.data.augment.Augmentation`.
+        augmentation: of the probe's training images, see `pipeline.simsiam.augment.Augmentation`.
         batch, momentum, weight_decay: of the probe's training, as of the network's.
         probe_epochs: passes over the training split.
         probe_learning_rate: of SGD, for a batch of 256; scaled in proportion to the batch, falling along a cosine.

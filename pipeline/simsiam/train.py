@@ -8,13 +8,13 @@ from typing import Any
 import torch
 
 from pipeline.data import store
-from pipeline.data.augment import Augmentation
 from pipeline.data.batches import epoch_batches
 from pipeline.runtime import history
 from pipeline.runtime.checkpoint import Checkpoint
 from pipeline.runtime.progress import bar
 from pipeline.runtime.seeding import generator, seeded
 from pipeline.simsiam import network as networks
+from pipeline.simsiam.augment import Augmentation
 from pipeline.simsiam.evaluate import arithmetic, check, embed, measure
 from pipeline.simsiam.network import SimSiam
 from pipeline.simsiam.objective import negative_cosine
@@ -49,7 +49,7 @@ def fit(
         data: folder of the data set.
         output: folder to write `network.json`, `seed_<s>.safetensors` and `history.csv` into.
         network: see `pipeline.simsiam.network.SimSiam`.
-        augmentation: see `pipeline.data.augment.Augmentation`.
+        augmentation: see `pipeline.simsiam.augment.Augmentation`.
         stop_gradient: see `pipeline.simsiam.objective.negative_cosine`.
         epochs: passes over the training split.
         batch: images per step, each in two views; the last, smaller batch of an epoch is left out.

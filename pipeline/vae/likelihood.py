@@ -199,19 +199,19 @@ def _active_units(net: Vae, images: Tensor) -> dict[str, int]:
 
 def _map(net: Vae, images: DataSet, seed: int, output: Path) -> dict[str, Any]:
     """Store the t-SNE map of the test codes with their labels; return how well the classes stand apart."""
-    from pipeline.metrics import code_map  # scikit-learn takes a second to import, and few runs need it
+    from pipeline.metrics import latent_map  # scikit-learn takes a second to import, and few runs need it
 
     if "test" not in images.labels:
         raise DataError(f"data set {images.card['name']} has no labels, which tsne needs to judge the map.")
     codes, labels = _codes(net, images.split("test")).cpu().numpy(), images.labels["test"].cpu().numpy()
-    points = code_map.tsne(codes, seed)
+    points = latent_map.tsne(codes, seed)
     np.save(output / "map.npy", points)
     np.save(output / "map_labels.npy", labels)
     return {
-        "neighbours": code_map.NEIGHBOURS,
-        "perplexity": code_map.PERPLEXITY,
-        "code": code_map.separation(codes, labels, seed),
-        "map": code_map.separation(points, labels, seed),
+        "neighbours": latent_map.NEIGHBOURS,
+        "perplexity": latent_map.PERPLEXITY,
+        "code": latent_map.separation(codes, labels, seed),
+        "map": latent_map.separation(points, labels, seed),
     }
 
 

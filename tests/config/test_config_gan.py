@@ -1,4 +1,4 @@
-"""The sections `dirac` and `gan` of params.yaml: what a knob reaches, and what is refused."""
+"""The sections `dirac` and `gan` of params.yaml: what a hyperparameter reaches, and what is refused."""
 
 import copy
 from pathlib import Path
@@ -12,7 +12,7 @@ PARAMS = read(Path(__file__).parents[2] / "params.yaml")
 
 
 def changed(section, key, value):
-    """Return the addresses of the steps whose plan changes with one knob at the top of a section."""
+    """Return the addresses of the steps whose plan changes with one hyperparameter at the top of a section."""
     params = copy.deepcopy(PARAMS)
     params[section][key] = value
     before = {plan.address: plan for plan in expand(PARAMS)}

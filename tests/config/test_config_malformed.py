@@ -18,10 +18,12 @@ from pipeline.runtime.errors import UserError
 ROOT = Path(__file__).parents[2]
 PARAMS = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
 RUNS = [family for family in FAMILIES if "runs" in PARAMS[family]]
-MODELS = {family: FAMILIES[family].knobs for family in RUNS} | {"dirac": dirac.Knobs}
+MODELS = {family: FAMILIES[family].hyperparameters for family in RUNS} | {"dirac": dirac.Hyperparameters}
 for family in set(RUNS) - {name for other in RUNS for name in FAMILIES[other].names}:  # named by runs
     PARAMS[family]["runs"] = dict(list(PARAMS[family]["runs"].items())[:2])
-KNOBS = [(family, knob) for family, model in MODELS.items() for knob in model.model_fields]
+HYPERPARAMETERS = [
+    (family, hyperparameter) for family, model in MODELS.items() for hyperparameter in model.model_fields
+]
 TRICKS = [
     "../x", "..", ".", "", "/etc/passwd", "a/b", "a\\b", "a;id", "$(id)", "`id`", "a b", "a\nb", "a\x00b", "A", "ä",
     "а", "１", "🙂", "-rf", "_a", "a@b", "a.b", "${vae}", "%s", "a" * 65, "~", "*", "con:", "a'b", 'a"b', 7, 1.5,
@@ -35,27 +37,27 @@ OTHERS: dict[type, list[Any]] = {
     str: [0, 1.5, True, None, [], {}, ["x"], {"x": 1}],
     list: [2.5, True, {}, *TEXTS],
 }
-"""What is no value of a knob whose value is of the type."""
+"""What is no value of a hyperparameter whose value is of the type."""
 
 
-def put(params: dict, place: str, family: str, knob: Any, value: Any) -> str:
+def put(params: dict, place: str, family: str, hyperparameter: Any, value: Any) -> str:
     """Write a value where the family or its first run has it, and return the key's path."""
     if place == "base":
-        params[family][knob] = value
-        return f"{family}.{knob}"
+        params[family][hyperparameter] = value
+        return f"{family}.{hyperparameter}"
     run = next(iter(params[family]["runs"]))
-    params[family]["runs"][run] = {**params[family]["runs"][run], knob: value}
-    return f"{family}.runs.{run}.{knob}"
+    params[family]["runs"][run] = {**params[family]["runs"][run], hyperparameter: value}
+    return f"{family}.runs.{run}.{hyperparameter}"
 
 
 def places(family: str) -> st.SearchStrategy[str]:
     return st.sampled_from(["base", "run"] if family in RUNS else ["base"])
 
 
-def bounds(family: str, knob: str) -> list[float]:
-    """Return numbers outside the knob's range."""
+def bounds(family: str, hyperparameter: str) -> list[float]:
+    """Return numbers outside the hyperparameter's range."""
     outside = []
-    for rule in MODELS[family].model_fields[knob].metadata:
+    for rule in MODELS[family].model_fields[hyperparameter].metadata:
         match rule:
             case Ge(ge):
                 outside += [ge - 1, ge - 10**6]
@@ -71,24 +73,40 @@ def bounds(family: str, knob: str) -> list[float]:
 @st.composite
 def wrong_type(draw: st.DrawFn) -> tuple[dict, str]:
     params = copy.deepcopy(PARAMS)
-    family, knob = draw(st.sampled_from([pair for pair in KNOBS if type(PARAMS[pair[0]][pair[1]]) in OTHERS]))
-    value = draw(st.sampled_from(OTHERS[type(PARAMS[family][knob])]))
-    return params, put(params, draw(places(family)), family, knob, value)
+    family, hyperparameter = draw(
+        st.sampled_from([pair for pair in HYPERPARAMETERS if type(PARAMS[pair[0]][pair[1]]) in OTHERS])
+    )
+    value = draw(st.sampled_from(OTHERS[type(PARAMS[family][hyperparameter])]))
+    return params, put(params, draw(places(family)), family, hyperparameter, value)
 
 
 @st.composite
 def out_of_range(draw: st.DrawFn) -> tuple[dict, str]:
     params = copy.deepcopy(PARAMS)
-    family, knob = draw(st.sampled_from([pair for pair in KNOBS if bounds(*pair)]))
-    value = type(PARAMS[family][knob])(draw(st.sampled_from(bounds(family, knob))))
-    return params, put(params, draw(places(family)), family, knob, value)
+    family, hyperparameter = draw(st.sampled_from([pair for pair in HYPERPARAMETERS if bounds(*pair)]))
+    value = type(PARAMS[family][hyperparameter])(draw(st.sampled_from(bounds(family, hyperparameter))))
+    return params, put(params, draw(places(family)), family, hyperparameter, value)
 
 
 @st.composite
 def unknown_key(draw: st.DrawFn) -> tuple[dict, str]:
     params = copy.deepcopy(PARAMS)
-    family, knob = draw(st.sampled_from(KNOBS))
-    key = draw(st.sampled_from([f"{knob}s_", f"_{knob}", knob.upper(), knob[:-1] + "?", "../x", "ä", 3, None, True]))
+    family, hyperparameter = draw(st.sampled_from(HYPERPARAMETERS))
+    key = draw(
+        st.sampled_from(
+            [
+                f"{hyperparameter}s_",
+                f"_{hyperparameter}",
+                hyperparameter.upper(),
+                hyperparameter[:-1] + "?",
+                "../x",
+                "ä",
+                3,
+                None,
+                True,
+            ]
+        )
+    )
     put(params, draw(places(family)), family, key, draw(st.sampled_from([1, None, "x"])))
     return params, key if isinstance(key, str) else f"{key}: "
 
@@ -96,10 +114,10 @@ def unknown_key(draw: st.DrawFn) -> tuple[dict, str]:
 @st.composite
 def missing(draw: st.DrawFn) -> tuple[dict, str]:
     params = copy.deepcopy(PARAMS)
-    family, knob = draw(st.sampled_from([*KNOBS, *((family, "runs") for family in RUNS)]))
+    family, hyperparameter = draw(st.sampled_from([*HYPERPARAMETERS, *((family, "runs") for family in RUNS)]))
     if draw(st.booleans()):
-        del params[family][knob]
-        return params, f"{family}.{knob}"
+        del params[family][hyperparameter]
+        return params, f"{family}.{hyperparameter}"
     section = draw(st.sampled_from(list(params)))
     if draw(st.booleans()):
         del params[section]

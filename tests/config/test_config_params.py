@@ -37,7 +37,7 @@ def test_every_run_has_its_steps_with_inherited_and_overridden_knobs(params):
     }  # fmt: skip
     assert plans["train_vae@a"].settings["epochs"] == 77
     assert plans["train_vae@b"].settings["epochs"] == 5
-    # a knob that does nothing in a run does not stand in its plan, so that it cannot make the run run again
+    # a hyperparameter that does nothing in a run does not stand in its plan, so that it cannot make the run run again
     assert plans["train_vae@a"].settings["kl_samples"] is None
     assert plans["train_vae@b"].settings["kl_samples"] == params["vae"]["kl_samples"]
     assert plans["likelihood@a"].inputs == {"data": "data/binarized_digits28", "model": plans["train_vae@a"].output}
@@ -193,7 +193,7 @@ def test_an_inherited_mistake_is_reported_where_it_stands(params):
 
 
 @pytest.mark.parametrize(
-    ("knobs", "idle"),
+    ("hyperparameters", "idle"),
     [
         ({}, {"kl_samples"}),
         ({"kl": "monte_carlo"}, set()),
@@ -206,9 +206,9 @@ def test_an_inherited_mistake_is_reported_where_it_stands(params):
         ({"likelihood": "cross_entropy"}, {"kl_samples", "importance_samples"}),
     ],
 )  # fmt: skip
-def test_a_knob_that_does_nothing_does_not_stand_in_the_plan(params, knobs, idle):
+def test_a_knob_that_does_nothing_does_not_stand_in_the_plan(params, hyperparameters, idle):
     params["samples"]["runs"] = {}
-    params["vae"]["runs"] = {"a": {"data": "binarized_digits28", **knobs}}
+    params["vae"]["runs"] = {"a": {"data": "binarized_digits28", **hyperparameters}}
     settings = {}
     for plan in expand(params):
         if plan.run == "a":

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.data.densities import DENSITIES, cell, grid
 from pipeline.flow import planar, weights
+from pipeline.flow.densities import DENSITIES, cell, grid
 from pipeline.flow.score import log_density, score
 from pipeline.flow.train import draw, fit, initial, subsets
 from pipeline.runtime import history

@@ -82,7 +82,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }  # fmt: skip
     games = planned(root, Plan("dirac", "dirac", {}, "scores/dirac", settings))
     dirac.run(games, **settings)
-    drawn = planned(root, Plan("animate", "animate", {"games": "scores/dirac"}, "drawings/dirac", {"frames": 100}))
+    drawn = planned(root, Plan("animate", "animate", {"games": "scores/dirac"}, "plots/dirac", {"frames": 100}))
     drawings.draw(games, drawn, frames=100)
     render(root, root / "reports", allow_missing=False)
     return root / "reports"

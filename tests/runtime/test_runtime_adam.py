@@ -28,11 +28,11 @@ def train(net, optimiser, steps):
         optimiser.step()
 
 
-@pytest.mark.parametrize("knobs", [{}, {"betas": (0.0, 0.9), "weight_decay": 0.1}])
-def test_it_takes_the_same_steps_as_torch_to_the_last_bit(knobs):
+@pytest.mark.parametrize("hyperparameters", [{}, {"betas": (0.0, 0.9), "weight_decay": 0.1}])
+def test_it_takes_the_same_steps_as_torch_to_the_last_bit(hyperparameters):
     ours, theirs = network(), network()
-    train(ours, Adam(ours.parameters(), lr=0.01, **knobs), range(7))
-    train(theirs, torch.optim.Adam(theirs.parameters(), lr=0.01, fused=True, **knobs), range(7))
+    train(ours, Adam(ours.parameters(), lr=0.01, **hyperparameters), range(7))
+    train(theirs, torch.optim.Adam(theirs.parameters(), lr=0.01, fused=True, **hyperparameters), range(7))
     for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert torch.equal(one, other)
 

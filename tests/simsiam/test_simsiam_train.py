@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from pipeline.data import store
-from pipeline.data.augment import Augmentation
 from pipeline.runtime import history
 from pipeline.runtime.checkpoint import Checkpoint
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.seeding import generator
 from pipeline.simsiam import train
+from pipeline.simsiam.augment import Augmentation
 from pipeline.simsiam.evaluate import embed, measure
 from pipeline.simsiam.network import FORMATS, SimSiam, load, memory_format
 from pipeline.simsiam.score import score

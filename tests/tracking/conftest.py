@@ -37,7 +37,7 @@ class Checkout:
             (output / name).write_bytes(content)
         deps = [{"path": plan.path.as_posix(), "hash": "md5", "md5": md5(self.root / plan.path)}]
         deps += [{"path": folder, "hash": "md5", "md5": f"{len(folder):032x}.dir"} for folder in plan.inputs.values()]
-        deps += [{"path": f"code/{plan.stage}.yaml", "hash": "md5", "md5": "0" * 32}]
+        deps += [{"path": f"sources/{plan.stage}.yaml", "hash": "md5", "md5": "0" * 32}]
         outs = [{"path": plan.output, "hash": "md5", "md5": dvc_md5(output)}]
         lock = self.root / "dvc.lock"
         content = yaml.safe_load(lock.read_text()) if lock.exists() else {"schema": "2.0", "stages": {}}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pipeline.gan import cost
+from pipeline.gan import operations
 from pipeline.gan.losses import generator_loss
 from pipeline.report import figures, style
 from pipeline.report.chapter import Chapter, Content
@@ -130,7 +130,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         for run in runs
     }
     operations = {
-        step.run: cost.critic_step(*(step.settings[key] for key in ("network", "objective", "batch")))
+        step.run: operations.critic_step(*(step.settings[key] for key in ("network", "objective", "batch")))
         for step in results.plans
         if step.stage == "train_gan" and step.run in verdicts.GRID[:3]
     }

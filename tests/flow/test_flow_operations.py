@@ -3,15 +3,15 @@ import json
 import pytest
 import torch
 
-from pipeline.flow import cost, layers
+from pipeline.flow import layers, operations
 from pipeline.flow.layers import groups, jacobian_error, show
 
 
 def test_a_flow_costs_a_line_in_dimension_and_depth_and_a_dense_determinant_a_cube():
-    one, two, four = (cost.planar(d, 1) for d in (1000, 2000, 4000))
+    one, two, four = (operations.planar(d, 1) for d in (1000, 2000, 4000))
     assert four - two == 2 * (two - one)
-    assert [cost.planar(2, k) for k in (2, 3, 7)] == [k * cost.planar(2, 1) for k in (2, 3, 7)]
-    assert cost.dense(4000) / cost.dense(2000) == pytest.approx(8, rel=0.01)
+    assert [operations.planar(2, k) for k in (2, 3, 7)] == [k * operations.planar(2, 1) for k in (2, 3, 7)]
+    assert operations.dense(4000) / operations.dense(2000) == pytest.approx(8, rel=0.01)
 
 
 def test_large_layers_part_the_points_and_small_ones_leave_them(tmp_path):

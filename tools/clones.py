@@ -1,4 +1,4 @@
-"""Whether two clones end with the same bytes, and which is faster: `python tests/clones.py FOLDER`.
+"""Whether two clones end with the same bytes, and which is faster: `python tools/clones.py FOLDER`.
 
 Two clones of the last commit run a command each, in turn and from an empty cache: one stage at a time in the first, two
 in the second. What DVC then records of every stage, checksums of all inputs and outputs, must be the same in both.

@@ -1,6 +1,6 @@
 """Counted operations of a critic step, against counts by hand."""
 
-from pipeline.gan.cost import critic_step
+from pipeline.gan.operations import critic_step
 
 OBJECTIVE = {
     "loss": "jsd", "penalty": "none", "penalty_weight": 1.0, "penalty_interval": 1, "penalty_points": "usual",

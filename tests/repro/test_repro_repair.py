@@ -6,7 +6,7 @@ import time
 
 import yaml
 
-from pipeline.repro.mend import mend
+from pipeline.repro.repair import repair
 
 STAGES = {
     f"train@{run}": {
@@ -23,7 +23,7 @@ def test_a_record_cut_anywhere_is_readable_again_and_keeps_what_is_whole(tmp_pat
     file = tmp_path / "dvc.lock"
     for end in [*range(0, len(TEXT), 9), len(TEXT)]:
         file.write_text(TEXT[:end])
-        mend(tmp_path)
+        repair(tmp_path)
         if not file.exists():
             assert end <= TEXT.index("  train@b:") + 3
             continue
@@ -33,13 +33,13 @@ def test_a_record_cut_anywhere_is_readable_again_and_keeps_what_is_whole(tmp_pat
 
 
 def test_what_is_whole_or_broken_otherwise_is_left_alone(tmp_path):
-    assert mend(tmp_path) == []
+    assert repair(tmp_path) == []
     (tmp_path / ".dvc/tmp").mkdir(parents=True)
     (tmp_path / ".dvc/tmp/rwlock").write_text('{"read": {}}')
     conflict = TEXT.replace("    deps:", "<<<<<<< ours\n    deps:", 1)
     for text in (TEXT, conflict):
         (tmp_path / "dvc.lock").write_text(text)
-        assert mend(tmp_path) == []
+        assert repair(tmp_path) == []
         assert (tmp_path / "dvc.lock").read_text() == text
 
 
@@ -47,7 +47,7 @@ def test_half_a_list_of_readers_is_removed(tmp_path):
     (tmp_path / ".dvc/tmp").mkdir(parents=True)
     for text in ("", '{"read": {"a": [{"pid"'):
         (tmp_path / ".dvc/tmp/rwlock").write_text(text)
-        assert len(mend(tmp_path)) == 1
+        assert len(repair(tmp_path)) == 1
         assert not (tmp_path / ".dvc/tmp/rwlock").exists()
 
 
@@ -62,11 +62,11 @@ def test_locks_of_processes_that_are_gone_are_dropped(tmp_path):
     dead = [{"pid": process.pid, "cmd": "dvc repro"} for process in (ended, zombie)]
     held = {"write": {"a": alive, "b": dead[0]}, "read": {"c": [dead[1], other], "d": dead}}
     locks.write_text(json.dumps(held))
-    assert "2 processes" in mend(tmp_path)[0]
+    assert "2 processes" in repair(tmp_path)[0]
     assert json.loads(locks.read_text()) == {"write": {"a": alive}, "read": {"c": [other]}}
-    assert mend(tmp_path) == []
+    assert repair(tmp_path) == []
     long_ago = time.time() - 1e9  # before either process began: their numbers were given anew
     os.utime(locks, (long_ago, long_ago))
-    mend(tmp_path)
+    repair(tmp_path)
     assert json.loads(locks.read_text()) == {"write": {}, "read": {}}
     zombie.wait()

@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy import integrate, stats
 
-from pipeline.data.densities import DENSITIES, cell, data_points, grid
+from pipeline.flow.densities import DENSITIES, cell, data_points, grid
 
 
 @pytest.mark.parametrize("name", DENSITIES)

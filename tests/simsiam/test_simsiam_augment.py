@@ -8,7 +8,7 @@ from torchvision import transforms
 from torchvision.transforms import functional as TF
 
 from pipeline.data import augment
-from pipeline.data.augment import (
+from pipeline.simsiam.augment import (
     BRIGHTNESS,
     CONTRAST,
     HUE,

@@ -11,7 +11,7 @@ from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from voluptuous import Invalid
 
 
-def mend(root: Path = Path()) -> list[str]:
+def repair(root: Path = Path()) -> list[str]:
     """Make half-written files of DVC readable again, drop locks that nobody holds, and return a sentence for each.
 
     Of `dvc.lock` all entries but the last, which was cut off, are kept. What is lost comes back from DVC's run cache:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from pipeline.metrics.code_map import NEIGHBOURS, separation, tsne
+from pipeline.metrics.latent_map import NEIGHBOURS, separation, tsne
 
 
 def clusters(classes=4, each=25, spread=0.1):

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from pipeline.config.params import expand, read
-from pipeline.gan import dirac
-from pipeline.gan.dirac import Field, Game
+from pipeline.dirac import game as dirac
+from pipeline.dirac.game import Field, Game
 from pipeline.gan.losses import jsd_estimate, w1_estimate
 
 ROOT = Path(__file__).parents[2]

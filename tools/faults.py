@@ -1,4 +1,4 @@
-"""Kills at random moments, and whether the pipeline still ends with the same bytes: `python tests/faults.py`.
+"""Kills at random moments, and whether the pipeline still ends with the same bytes: `python tools/faults.py`.
 
 In a copy of this checkout with small runs of every family, one case after the other is made to run afresh, killed a few
 times in a row, each time at a random moment, and then completed; every output must be the undisturbed one's. What is
