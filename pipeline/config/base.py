@@ -1,18 +1,24 @@
-"""What every part of params.yaml is made of: a strict model, names, and errors in the reader's words."""
+"""What every part of params.yaml is made of: strict schemas, names, and errors in the reader's words."""
 
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-NAME = r"[a-z0-9][a-z0-9_]{0,63}"  # of a run or data set: it becomes a file name and part of a DVC stage's address
+NAME = r"[a-z0-9][a-z0-9_]{0,63}"
+"""Form of the name of a run or data set, which becomes a file name and part of a DVC stage's address."""
 
 
-class Model(BaseModel):
-    """A part of params.yaml: unknown keys are refused, no text is taken for a number, nothing changes after reading."""
+class Schema(BaseModel):
+    """Schema of a part of params.yaml: it refuses unknown keys and takes no text for a number.
+
+    The description of a field is where the hyperparameter is explained: a phrase that stands alone, then perhaps
+    `"; "` and details. The comments of params.yaml and docs/hyperparameters.md are made from it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -21,7 +27,7 @@ def distinct(values: list[Any]) -> list[Any]:
     """Return `values` if no two are equal.
 
     Raises:
-        ValueError: if two are.
+        ValueError: If two are equal.
     """
     if len(set(values)) < len(values):
         raise ValueError(f"{values} holds a value twice")
@@ -51,27 +57,32 @@ def join(place: str, key: object) -> str:
     return f"{place}.{word}" if place else str(word)
 
 
-def explain(error: ValidationError, model: type[BaseModel], place: str) -> list[tuple[str | None, str]]:
-    """Turn pydantic's errors of one flat `model` found at `place` into sentences.
+def explain(error: ValidationError, schema: type[Schema], place: str) -> list[tuple[str | None, str]]:
+    """Turn pydantic's errors of one flat schema into sentences.
+
+    Args:
+        error: The errors.
+        schema: What the values were checked against.
+        place: Dotted place of the values in params.yaml.
 
     Returns:
-        (key, sentence) pairs in pydantic's order; the key is `None` for an error of the model as a whole.
+        Pairs of key and sentence in pydantic's order; the key is `None` for an error of the values as a whole.
     """
-    return [(str(e["loc"][0]) if e["loc"] else None, _sentence(e, model, place)) for e in error.errors()]
+    return [(str(e["loc"][0]) if e["loc"] else None, _sentence(e, schema, place)) for e in error.errors()]
 
 
-def _sentence(error: ErrorDetails, model: type[BaseModel], place: str) -> str:
+def _sentence(error: ErrorDetails, schema: type[Schema], place: str) -> str:
     where = place
     for part in error["loc"]:
         where = f"{where}[{part}]" if isinstance(part, int) else join(where, part)
     value, kind, context = error["input"], error["type"], error.get("ctx", {})
     match kind:
         case "extra_forbidden":
-            return unknown(place, error["loc"][-1], model.model_fields)
+            return unknown(place, error["loc"][-1], schema.model_fields)
         case "missing":
-            return f"{where}: missing; {_allowed(model, error)}"
+            return f"{where}: missing ({summary(schema.model_fields[str(error['loc'][0])])})"
         case "literal_error":
-            allowed = _literals(model.model_fields[str(error["loc"][0])].annotation)
+            allowed = choices(schema.model_fields[str(error["loc"][0])].annotation)
             return f"{where}: {value!r} is not one of {', '.join(allowed)}{nearest(value, allowed)}"
         case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
             bound = next(iter(context.values()))
@@ -88,24 +99,21 @@ def _sentence(error: ErrorDetails, model: type[BaseModel], place: str) -> str:
             return f"{where}: {value!r} is not {wanted}" if wanted else f"{where}: {value!r}: {error['msg']}"
 
 
-def _literals(annotation: Any) -> list[str]:
+def choices(annotation: Any) -> list[str]:
     """Collect the values of a `Literal`, also inside a list or a union."""
     if get_origin(annotation) is None:
         return []
     arguments = get_args(annotation)
-    if str(get_origin(annotation)) == "typing.Literal":
+    if get_origin(annotation) is Literal:
         return [str(argument) for argument in arguments]
-    return [value for argument in arguments for value in _literals(argument)]
+    return [value for argument in arguments for value in choices(argument)]
 
 
-def _allowed(model: type[BaseModel], error: ErrorDetails) -> str:
-    field = model.model_fields.get(str(error["loc"][0]))
-    values = _literals(field.annotation) if field else []
-    if values:
-        return f"one of {', '.join(values)} is needed"
-    return (field.description if field and field.description else "a value is needed") + " is needed" * bool(
-        field and field.description
-    )
+def summary(field: FieldInfo) -> str:
+    """Say in one phrase what a hyperparameter is and which values it may have: the comment beside it in params.yaml."""
+    phrase = re.split("[;:] ", field.description or "")[0]
+    allowed = " | ".join(choices(field.annotation))
+    return f"{allowed}: {phrase}" if allowed else phrase
 
 
 def misnamed(name: object, place: str) -> list[str]:

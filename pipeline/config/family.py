@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.config.base import Model, explain, join, mapping, misnamed, nearest, unknown
+from pipeline.config.base import Schema, explain, join, mapping, misnamed, nearest, unknown
 from pipeline.runtime.plan import Plan
 
 
@@ -15,25 +15,26 @@ class Family:
     """How one section of params.yaml is checked and expanded.
 
     Args:
-        name: the section, `vae`.
-        hyperparameters: its hyperparameters; all of them stand at the section's top level, and any run may override any of them. A run that
-            is `like` another inherits the hyperparameters of that run as well.
-        plans: the plan files of one run, from its name, what it names and its resolved hyperparameters.
-        names: sections of which every run names one entry; they decide its dependencies, so they are not inherited.
+        name: Name of the section, such as `vae`.
+        hyperparameters: Schema of its hyperparameters. All of them stand at the section's top level, and any run may
+            override any of them; a run that is `like` another inherits what that run overrides as well.
+        plans: Function that makes the plans of one run from its name, what it names and its hyperparameters.
+        names: Sections of which every run names one entry. They decide the run's dependencies in dvc.yaml, so they
+            are not inherited.
     """
 
     name: str
-    hyperparameters: type[Model]
+    hyperparameters: type[Schema]
     plans: Callable[..., list[Plan]]
     names: tuple[str, ...] = ("data",)
 
     def expand(self, section: object, entries: Mapping[str, Sequence[str]]) -> tuple[list[Plan], list[str]]:
-        """Check one section, given the names of the entries of others; return its plan files and every error found."""
+        """Check one section, given the names of the entries of the others; return its plans and every error found."""
         family, errors = mapping(section, self.name)
         if errors:
             return [], errors
         if "runs" not in family:
-            errors.append(f"{self.name}.runs: missing; a mapping of run names to their settings is needed")
+            errors.append(f"{self.name}.runs: missing; a mapping of run names to what they override is needed")
         base = {key: value for key, value in family.items() if key != "runs"}
         errors += [sentence for _, sentence in self._check(base, self.name)[1]]
         runs, more = mapping(family.get("runs", {}), f"{self.name}.runs")
@@ -87,7 +88,7 @@ class Family:
         named = [str(run.get(key)) for key in self.names]
         return (self.plans(name, *named, hyperparameters) if hyperparameters and not errors else []), errors
 
-    def _check(self, values: dict[Any, Any], place: str) -> tuple[Model | None, list[tuple[str | None, str]]]:
+    def _check(self, values: dict[Any, Any], place: str) -> tuple[Schema | None, list[tuple[str | None, str]]]:
         try:
             return self.hyperparameters.model_validate(values), []
         except ValidationError as error:
