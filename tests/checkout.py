@@ -1,4 +1,4 @@
-"""A copy of this repository's working tree with small runs, in which a test may do what it likes."""
+"""Contents of params.yaml for tests, and a copy of this repository with small runs, in which a test may do anything."""
 
 import os
 import shutil
@@ -9,9 +9,17 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from pipeline.config import layout
+from pipeline.config import profile as profiles
+
 ROOT = Path(__file__).parents[1]
 VAE = {"epochs": 1, "hidden": 8, "latent": 4, "seeds": [0], "importance_samples": [1, 10]}
 RUNS = {"a": {"data": "binarized_digits28"}, "b": {"data": "binarized_digits28", "kl": "monte_carlo"}}
+
+
+def params(profile: str = "default") -> dict[str, Any]:
+    """Return a profile as the content of params.yaml; what the file in the working tree holds is the user's affair."""
+    return profiles.load(profile)
 
 
 class Checkout:
@@ -29,13 +37,14 @@ class Checkout:
             if (ROOT / name).is_file() and not name.startswith(("reports/", "dvc.lock")):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
-        with self.params() as params:
-            params["data"] = {"binarized_digits28": {"source": "binarized_digits28"}}
-            for family in params:
-                if "runs" in params[family]:
-                    params[family]["runs"] = {}
-            params["dirac"].update(steps=1000, frames=2)
-            params["vae"].update(VAE, runs=RUNS)
+        content = params()
+        content["data"] = {"binarized_digits28": {"source": "binarized_digits28"}}
+        for section in content.values():
+            if "runs" in section:
+                section["runs"] = {}
+        content["dirac"].update(steps=1000, frames=2)
+        content["vae"].update(VAE, runs=RUNS)
+        (folder / "params.yaml").write_text(layout.text(content))
         self.git("init", "-q")
         # also for DVC, whose experiments are commits
         self.git("config", "user.name", "test")
@@ -56,7 +65,7 @@ class Checkout:
     def environment(self, **variables: str) -> dict[str, str]:
         """Return this process's variables without those that matter here, and this interpreter first on the path."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        unset = ("DVC_ROOT", "DVC_STAGE", "DATA_MIRROR", "MLFLOW_TRACKING_URI", "PIPELINE_DEVICE", "PIPELINE_THREADS")
+        unset = ("DVC_ROOT", "DVC_STAGE", "DATA_MIRROR", "MLFLOW_TRACKING_URI", "PIPELINE_THREADS")
         kept = {key: value for key, value in os.environ.items() if key not in unset}
         return kept | {"PATH": path, "PIPELINE_TRACKING": "off", **variables}
 
@@ -73,7 +82,7 @@ class Checkout:
 
 
 def ran(output: str) -> set[str]:
-    """Return the stages that a `dvc repro` or `dvc exp run` says it ran."""
+    """Return the stages that `dvc repro` or `dvc exp run` says it has run."""
     return {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
 
 

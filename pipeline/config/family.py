@@ -51,7 +51,7 @@ class Family:
     def _inherited(
         self, name: object, entry: object, runs: Mapping[Any, Any]
     ) -> tuple[object, dict[Any, Any], list[str]]:
-        """Return a run's own entry without `like`, the hyperparameters of the run it is like, and what is wrong with that."""
+        """Return a run's own entry without `like`, what the run it is like overrides, and the errors found."""
         if not isinstance(entry, Mapping) or "like" not in entry:
             return entry, {}, []
         own, other = {key: value for key, value in entry.items() if key != "like"}, entry["like"]

@@ -10,7 +10,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.config import data, dirac, features, flow, gan, samples, simsiam, vae
-from pipeline.config.base import mapping, unknown
+from pipeline.config.base import Schema, mapping, unknown
+from pipeline.config.family import Family
 from pipeline.runtime import plan, sources
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plan import Plan
@@ -22,6 +23,12 @@ FAMILIES = {
     )
 }  # fmt: skip
 
+SCHEMAS: dict[str, type[Schema]] = {
+    name: family.hyperparameters if isinstance(family, Family) else dirac.DiracHyperparameters
+    for name, family in FAMILIES.items()
+}
+"""Schema of the hyperparameters at the top of each family's section."""
+
 REPORT = "report"
 """The one stage besides `plan` that has no plan file: it reads all of them."""
 
@@ -30,7 +37,7 @@ def read(path: Path) -> Any:
     """Read params.yaml by the rules of YAML 1.2, as DVC does (`3e-4` is a number).
 
     Raises:
-        UserError: if there is no such file or it is not YAML.
+        UserError: If there is no such file or it is not YAML.
     """
     try:
         return YAML(typ="safe", pure=True).load(path)
@@ -45,10 +52,10 @@ def read(path: Path) -> Any:
 
 
 def expand(params: object) -> list[Plan]:
-    """Check all of params.yaml and return one plan per step and run.
+    """Check all of params.yaml and return one plan per stage and run.
 
     Raises:
-        UserError: listing every key that is unknown, missing, of the wrong type or out of range.
+        UserError: Listing every key that is unknown, missing, of the wrong type or out of range.
     """
     root, errors = mapping(params, "params.yaml")
     sections = ["data", *FAMILIES]
@@ -76,23 +83,23 @@ def _runs(section: object) -> list[str]:
 
 
 def write(plans: list[Plan], root: Path = Path()) -> None:
-    """Write the plan files and the checksums of each stage's modules under `root`; what is right already is left alone.
+    """Write the plan files and what each stage imports under `root`; a file that is right already is left alone.
 
-    Plan files of removed runs go, and so do the outputs of their steps (they stay in DVC's cache): a later stage
-    that reads a whole folder of outputs must not find a run that is no longer planned.
+    Plan files of removed runs are deleted, and so are the outputs of their stages (they stay in DVC's cache): a later
+    stage that reads a whole folder of outputs must not find a run that is no longer planned.
 
     Raises:
-        UserError: if a module is missing or not Python; nothing is written or removed then.
+        UserError: If a module is missing or not Python; nothing is written or removed then.
     """
-    stages = {step.stage for step in plans} | {REPORT}
+    stages = {each.stage for each in plans} | {REPORT}
     modules = {f"{stage}.yaml": yaml.safe_dump(sources.checksums(f"stages/{stage}.py")) for stage in stages}
-    planned = {step.path: step.text() for step in plans}
-    outputs = {step.output for step in plans}
-    for step in plan.read_all(root):
-        if step.path not in planned:
-            (root / step.path).unlink()
-            if step.output and step.output not in outputs:
-                shutil.rmtree(root / step.output, ignore_errors=True)
+    planned = {each.path: each.text() for each in plans}
+    outputs = {each.output for each in plans}
+    for old in plan.read_all(root):
+        if old.path not in planned:
+            (root / old.path).unlink()
+            if old.output and old.output not in outputs:
+                shutil.rmtree(root / old.output, ignore_errors=True)
     for path in (root / sources.FOLDER).glob("*"):
         if path.name not in modules:
             path.unlink()
