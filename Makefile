@@ -3,10 +3,10 @@
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
-.PHONY: help repro test profile mlflow lint lock
+.PHONY: help repro test test-fast profile mlflow lint lock
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
@@ -21,10 +21,13 @@ repro: .venv/installed ## run everything that params.yaml asks for and is not do
 	@python -m pipeline.tracking sync || true
 	@python -m pipeline.tracking provenance
 
-test: .venv/installed ## run the tests
+test: .venv/installed ## run all tests
 	@python -m pytest
 
-profile: .venv/installed ## write a profile into params.yaml: make profile NAME=paper (the reports' settings) or NAME=default
+test-fast: .venv/installed ## run the tests that take no more than a moment; they reach every module
+	@python -m pytest -m "not slow"
+
+profile: .venv/installed ## write a profile into params.yaml: NAME=paper (the reports' settings) or NAME=default; your own runs stay
 	@python -m pipeline.config.profile $(NAME)
 
 mlflow: .venv/installed ## browse the recorded runs at http://127.0.0.1:5000

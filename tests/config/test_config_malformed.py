@@ -1,7 +1,6 @@
 """Hundreds of malformed params.yaml, made from the schema: each is refused with a sentence that names the key."""
 
 import copy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,20 +8,17 @@ from annotated_types import Ge, Gt, Le, Lt
 from checkout import Checkout
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from ruamel.yaml import YAML
 
-from pipeline.config import dirac
-from pipeline.config.params import FAMILIES, expand, read
+from pipeline.config import profile
+from pipeline.config.params import FAMILIES, SCHEMAS, expand, read
 from pipeline.runtime.errors import UserError
 
-ROOT = Path(__file__).parents[2]
-PARAMS = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+PARAMS = profile.load(profile.DEFAULT)
 RUNS = [family for family in FAMILIES if "runs" in PARAMS[family]]
-MODELS = {family: FAMILIES[family].hyperparameters for family in RUNS} | {"dirac": dirac.Hyperparameters}
 for family in set(RUNS) - {name for other in RUNS for name in FAMILIES[other].names}:  # named by runs
     PARAMS[family]["runs"] = dict(list(PARAMS[family]["runs"].items())[:2])
 HYPERPARAMETERS = [
-    (family, hyperparameter) for family, model in MODELS.items() for hyperparameter in model.model_fields
+    (family, hyperparameter) for family, schema in SCHEMAS.items() for hyperparameter in schema.model_fields
 ]
 TRICKS = [
     "../x", "..", ".", "", "/etc/passwd", "a/b", "a\\b", "a;id", "$(id)", "`id`", "a b", "a\nb", "a\x00b", "A", "ä",
@@ -57,7 +53,7 @@ def places(family: str) -> st.SearchStrategy[str]:
 def bounds(family: str, hyperparameter: str) -> list[float]:
     """Return numbers outside the hyperparameter's range."""
     outside = []
-    for rule in MODELS[family].model_fields[hyperparameter].metadata:
+    for rule in SCHEMAS[family].model_fields[hyperparameter].metadata:
         match rule:
             case Ge(ge):
                 outside += [ge - 1, ge - 10**6]
@@ -129,7 +125,7 @@ def missing(draw: st.DrawFn) -> tuple[dict, str]:
 @st.composite
 def trick_name(draw: st.DrawFn) -> tuple[dict, str]:
     params, name = copy.deepcopy(PARAMS), draw(st.sampled_from(TRICKS))
-    section = draw(st.sampled_from(["data", *MODELS]))
+    section = draw(st.sampled_from(["data", *SCHEMAS]))
     entries = params["data"] if section == "data" else params[section]["games" if section == "dirac" else "runs"]
     entries[name] = next(iter(entries.values()), {})
     return params, f"{name!r} is not a {'data set' if section == 'data' else 'run'} name"
@@ -211,6 +207,7 @@ def test_what_is_no_mapping_is_said_with_its_place(tmp_path, text, word):
     assert word in str(refused.value)
 
 
+@pytest.mark.slow
 def test_through_dvc_alone_nothing_is_trained(tmp_path):
     checkout = Checkout(tmp_path)
     with checkout.params() as params:

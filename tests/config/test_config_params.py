@@ -1,20 +1,27 @@
+"""From params.yaml to plans: what is inherited, what is refused and how that is said."""
+
 import subprocess
 import sys
-from pathlib import Path
 
+import checkout
 import pytest
-from ruamel.yaml import YAML
+from checkout import ROOT
 
+from pipeline.config import layout
 from pipeline.config.params import expand, read, write
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plan import Plan, read_all
-
-ROOT = Path(__file__).parents[2]
+from pipeline.runtime.settings import flat
 
 
 @pytest.fixture
 def params():
-    return YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+    return checkout.params()
+
+
+def resolved(params) -> dict[str, dict]:
+    """Return the settings of every plan under the names of their hyperparameters."""
+    return {plan.address: flat(plan.settings) for plan in expand(params)}
 
 
 def refusal(params) -> str:
@@ -23,7 +30,7 @@ def refusal(params) -> str:
     return str(error.value)
 
 
-def test_every_run_has_its_steps_with_inherited_and_overridden_knobs(params):
+def test_every_run_has_its_plans_with_inherited_and_overridden_hyperparameters(params):
     params["vae"]["epochs"] = 77
     params["samples"]["runs"] = {}
     params["vae"]["runs"] = {
@@ -35,14 +42,15 @@ def test_every_run_has_its_steps_with_inherited_and_overridden_knobs(params):
     assert {address for address in plans if address.startswith(("train_vae@", "likelihood@"))} == {
         "train_vae@a", "train_vae@b", "likelihood@a", "likelihood@b"
     }  # fmt: skip
-    assert plans["train_vae@a"].settings["epochs"] == 77
-    assert plans["train_vae@b"].settings["epochs"] == 5
+    settings = resolved(params)
+    assert settings["train_vae@a"]["epochs"] == 77
+    assert settings["train_vae@b"]["epochs"] == 5
     # a hyperparameter that does nothing in a run does not stand in its plan, so that it cannot make the run run again
-    assert plans["train_vae@a"].settings["kl_samples"] is None
-    assert plans["train_vae@b"].settings["kl_samples"] == params["vae"]["kl_samples"]
+    assert settings["train_vae@a"]["kl_samples"] is None
+    assert settings["train_vae@b"]["kl_samples"] == params["vae"]["kl_samples"]
     assert plans["likelihood@a"].inputs == {"data": "data/binarized_digits28", "model": plans["train_vae@a"].output}
-    assert "importance_samples" in plans["likelihood@a"].settings
-    assert "importance_samples" not in plans["train_vae@a"].settings
+    assert "importance_samples" in settings["likelihood@a"]
+    assert "importance_samples" not in settings["train_vae@a"]
 
 
 @pytest.mark.parametrize(
@@ -69,16 +77,16 @@ def test_a_mistake_is_named_with_its_key_value_and_what_is_allowed(params, key, 
     if key == "latnet":
         params["vae"]["runs"]["bernoulli"][key] = value
     else:
-        params["vae"][key] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")["vae"][key]
+        params["vae"][key] = checkout.params()["vae"][key]
         params["vae"]["runs"]["bernoulli"][key] = value
     assert message.replace("vae.", "vae.runs.bernoulli.", 1) in refusal(params)
 
 
-def test_a_missing_knob_says_what_is_needed(params):
+def test_a_missing_hyperparameter_says_what_is_needed(params):
     del params["vae"]["kl"], params["vae"]["latent"]
     text = refusal(params)
-    assert "vae.kl: missing; one of analytic, monte_carlo is needed" in text
-    assert "vae.latent: missing; dimensions of z is needed" in text
+    assert "vae.kl: missing (analytic | monte_carlo: how KL" in text
+    assert "vae.latent: missing (number of latent dimensions" in text
 
 
 @pytest.mark.parametrize("name", ["../x", "a;id", "Bernoulli", "", "é", "a b", 3, "x" * 65])
@@ -144,7 +152,8 @@ def test_writing_touches_only_what_changed_and_prunes_removed_runs(tmp_path):
 
 
 def test_the_stage_refuses_in_words_writes_nothing_and_is_quick_to_import(tmp_path):
-    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text().replace("kl: analytic", "kl: exact", 1))
+    text = layout.text(checkout.params())
+    (tmp_path / "params.yaml").write_text(text.replace("kl: analytic", "kl: exact", 1))
     (tmp_path / "plan/old").mkdir(parents=True)
     (tmp_path / "plan/old/run.yaml").write_text("stage: old\nrun: run\n")
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom stages.plan import main\n"
@@ -160,14 +169,14 @@ def test_the_stage_refuses_in_words_writes_nothing_and_is_quick_to_import(tmp_pa
     ]
 
 
-def test_a_run_like_another_inherits_its_knobs_but_not_its_data(params):
+def test_a_run_like_another_inherits_its_hyperparameters_but_not_its_data(params):
     params["samples"]["runs"] = {}
     params["vae"]["runs"] = {
         "a": {"data": "binarized_digits28", "latent": 7, "beta": 0.5},
         "b": {"data": "binarized_digits28", "like": "a", "beta": 0.8},
     }
-    plans = {plan.address: plan.settings for plan in expand(params)}
-    assert (plans["train_vae@b"]["latent"], plans["train_vae@b"]["beta"]) == (7, 0.8)
+    settings = resolved(params)["train_vae@b"]
+    assert (settings["latent"], settings["beta"]) == (7, 0.8)
     params["vae"]["runs"]["b"] = {"like": "a"}
     assert "vae.runs.b.data: missing" in refusal(params)
 
@@ -199,32 +208,37 @@ def test_an_inherited_mistake_is_reported_where_it_stands(params):
         ({"kl": "monte_carlo"}, set()),
         ({"network": "conv"}, {"hidden", "kl_samples"}),
         ({"flow_layers": 2, "kl": "monte_carlo"}, {"kl", "kl_samples"}),
-        ({"posterior": "mean"}, {"flow_layers", "kl", "kl_samples", "importance_samples", "elbo_draws"}),
-        ({"posterior": "deterministic"}, {"flow_layers", "beta", "beta_schedule", "kl", "kl_samples",
-                                          "importance_samples", "elbo_draws"}),
-        ({"likelihood": "gaussian"}, {"logit_shift", "kl_samples"}),
+        ({"posterior": "mean"}, {"kl", "kl_samples", "importance_samples", "elbo_samples"}),
+        ({"posterior": "deterministic"}, {"beta", "beta_schedule", "kl", "kl_samples", "importance_samples",
+                                          "elbo_samples"}),
+        ({"likelihood": "gaussian"}, {"kl_samples"}),
         ({"likelihood": "cross_entropy"}, {"kl_samples", "importance_samples"}),
     ],
 )  # fmt: skip
-def test_a_knob_that_does_nothing_does_not_stand_in_the_plan(params, hyperparameters, idle):
+def test_a_hyperparameter_that_does_nothing_does_not_stand_in_the_plan(params, hyperparameters, idle):
     params["samples"]["runs"] = {}
     params["vae"]["runs"] = {"a": {"data": "binarized_digits28", **hyperparameters}}
-    settings = {}
-    for plan in expand(params):
-        if plan.run == "a":
-            settings |= plan.settings
-    assert {key for key, value in settings.items() if value is None} == idle
+    settings = resolved(params)
+    assert {key for key, value in (settings["train_vae@a"] | settings["likelihood@a"]).items() if value is None} == idle
+
+
+def test_the_logit_shift_of_a_likelihood_without_logits_reruns_nothing(params):
+    params["vae"]["likelihood"] = "gaussian"
+    before = expand(params)
+    params["vae"]["logit_shift"] = 3.0
+    changed = {plan.run for plan, old in zip(expand(params), before, strict=True) if plan != old}
+    assert "bernoulli" not in changed
 
 
 def test_snapshots_after_the_last_epoch_are_not_planned(params):
     params["samples"]["runs"] = {}
     params["vae"]["runs"] = {"a": {"data": "binarized_digits28", "epochs": 10, "snapshots": [1, 10, 20]}}
-    assert next(plan for plan in expand(params) if plan.stage == "train_vae").settings["snapshots"] == [1, 10]
+    assert resolved(params)["train_vae@a"]["snapshots"] == [1, 10]
 
 
-def test_layers_on_a_posterior_without_draws_are_refused(params):
+def test_layers_on_a_posterior_without_samples_are_refused(params):
     params["vae"]["runs"]["x"] = {"data": "binarized_digits28", "posterior": "deterministic", "flow_layers": 4}
-    assert "vae.runs.x: flow_layers: 4, but with posterior deterministic nothing is drawn" in refusal(params)
+    assert "vae.runs.x: flow_layers: 4, but posterior deterministic takes no samples" in refusal(params)
 
 
 def test_one_weight_of_kl_changes_one_plan(params):
