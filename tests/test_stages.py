@@ -103,8 +103,6 @@ def test_a_finished_stage_has_written_what_it_promised_and_left_no_scratch(undis
 
 @pytest.mark.slow
 @pytest.mark.slow
-@pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.parametrize(("stage", "output"), [("train_vae", "models/vae/a"), ("likelihood", "scores/likelihood/a")])
 def test_killed_twice_it_resumes_and_ends_with_the_same_bytes(tmp_path, data, undisturbed, stage, output):
     workspace = Workspace(tmp_path, data)
@@ -121,6 +119,7 @@ def test_killed_twice_it_resumes_and_ends_with_the_same_bytes(tmp_path, data, un
     assert workspace.bytes(output) == undisturbed.bytes(output)
 
 
+@pytest.mark.slow
 def test_what_the_checkpoint_holds_is_not_computed_again(tmp_path, data):
     workspace = Workspace(tmp_path, data)
     process = workspace.start("train_vae")
@@ -165,6 +164,7 @@ def test_an_orphan_of_a_killed_dvc_stops_and_the_next_run_goes_on(tmp_path, data
     assert workspace.bytes("models/vae/a") == undisturbed.bytes("models/vae/a")
 
 
+@pytest.mark.slow
 def test_a_training_that_diverges_is_stopped_with_a_sentence(tmp_path, data):
     workspace = Workspace(tmp_path, data)
     path = tmp_path / "plan/train_vae/a.yaml"
@@ -185,6 +185,7 @@ def test_a_missing_input_is_named_with_what_makes_it(tmp_path, data):
     assert log.startswith("error: train_vae@a: data/binarized_digits28 is missing; `dvc repro train_vae@a`")
 
 
+@pytest.mark.slow
 def test_an_output_that_cannot_be_written_is_said_and_nothing_is_lost(tmp_path, data, undisturbed):
     workspace = Workspace(tmp_path, data)
     (tmp_path / "models").write_text("a file where a folder should be")

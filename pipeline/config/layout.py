@@ -11,7 +11,7 @@ from ruamel.yaml.comments import CommentedMap
 from pipeline.config.base import summary
 from pipeline.config.params import SCHEMAS
 
-Path = tuple[Any, ...]
+Place = tuple[Any, ...]
 """Keys that lead to a value of params.yaml, from the section on."""
 
 HEADER = """\
@@ -36,7 +36,7 @@ SECTIONS = {
 """What each section of params.yaml is about."""
 
 
-def text(params: Mapping[str, Any], comments: Mapping[Path, str] | None = None) -> str:
+def text(params: Mapping[str, Any], comments: Mapping[Place, str] | None = None) -> str:
     """Return params.yaml with this content, explained by the summaries of the schemas.
 
     Args:
@@ -50,7 +50,7 @@ def text(params: Mapping[str, Any], comments: Mapping[Path, str] | None = None) 
     return HEADER + re.sub(r"\n(?=\w)", "\n\n", laid_out)
 
 
-def comments(document: object, place: Path = ()) -> Iterator[tuple[Path, str]]:
+def comments(document: object, place: Place = ()) -> Iterator[tuple[Place, str]]:
     """Find the comments at the ends of lines in a document that ruamel's round-trip reader has read."""
     if isinstance(document, CommentedMap):
         for key, value in document.items():
@@ -60,7 +60,7 @@ def comments(document: object, place: Path = ()) -> Iterator[tuple[Path, str]]:
             yield from comments(value, (*place, key))
 
 
-def _laid_out(values: Mapping[Any, Any], place: Path, comments: Mapping[Path, str]) -> CommentedMap:
+def _laid_out(values: Mapping[Any, Any], place: Place, comments: Mapping[Place, str]) -> CommentedMap:
     """Return mappings that ruamel writes as DVC does: in one line where they fit, lists in block style elsewhere."""
     mapping = CommentedMap()
     for key, value in values.items():

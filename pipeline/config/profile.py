@@ -63,9 +63,9 @@ class Switch:
     """
 
     params: dict[str, Any]
-    own: list[layout.Path]
-    needed: list[layout.Path]
-    undone: dict[layout.Path, tuple[Any, Any]]
+    own: list[layout.Place]
+    needed: list[layout.Place]
+    undone: dict[layout.Place, tuple[Any, Any]]
 
 
 def switch(params: Mapping[str, Any], name: str) -> Switch:
@@ -78,7 +78,7 @@ def switch(params: Mapping[str, Any], name: str) -> Switch:
     target = load(name)
     changed = list(differing(params, before))
     own = [place for place in changed if _is_entry(place) and at(before, place) is at(target, place) is ABSENT]
-    needed: list[layout.Path] = []
+    needed: list[layout.Place] = []
     waiting = own.copy()
     while waiting:
         place = waiting.pop(0)
@@ -92,7 +92,7 @@ def switch(params: Mapping[str, Any], name: str) -> Switch:
     return Switch(target, own, needed, {place: (old, new) for place, (old, new) in undone.items() if old != new})
 
 
-def differing(one: object, other: object, place: layout.Path = ()) -> Iterator[layout.Path]:
+def differing(one: object, other: object, place: layout.Place = ()) -> Iterator[layout.Place]:
     """Find the places at which two contents of params.yaml differ, the outermost ones."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         for key in {**one, **other}:
@@ -101,14 +101,14 @@ def differing(one: object, other: object, place: layout.Path = ()) -> Iterator[l
         yield place
 
 
-def at(params: object, place: layout.Path) -> Any:
+def at(params: object, place: layout.Place) -> Any:
     """Return the value at a place of params.yaml, `ABSENT` where there is none."""
     for key in place:
         params = params.get(key, ABSENT) if isinstance(params, Mapping) else ABSENT
     return params
 
 
-def _is_entry(place: layout.Path) -> bool:
+def _is_entry(place: layout.Place) -> bool:
     """Tell whether a place is that of a data set, a run or a game."""
     match place:
         case ("data", _) | (_, "runs" | "games", _):
@@ -116,7 +116,7 @@ def _is_entry(place: layout.Path) -> bool:
     return False
 
 
-def _named_by(place: layout.Path, entry: object) -> list[layout.Path]:
+def _named_by(place: layout.Place, entry: object) -> list[layout.Place]:
     """Return the places of what a run names: its data set, its evaluator, the run that it is like."""
     match place, entry:
         case (section, "runs", _), Mapping() if isinstance(family := FAMILIES.get(section), Family):
@@ -127,7 +127,7 @@ def _named_by(place: layout.Path, entry: object) -> list[layout.Path]:
     return []
 
 
-def _put(params: dict[str, Any], place: layout.Path, value: object) -> None:
+def _put(params: dict[str, Any], place: layout.Place, value: object) -> None:
     for key in place[:-1]:
         params = params[key]
     params[place[-1]] = value
@@ -179,7 +179,7 @@ def main() -> None:
             print(f"{what}: {', '.join(place if isinstance(place, str) else _dotted(place) for place in places)}")
 
 
-def _dotted(place: layout.Path) -> str:
+def _dotted(place: layout.Place) -> str:
     dotted = ""
     for key in place:
         dotted = join(dotted, key)
