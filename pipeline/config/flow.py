@@ -22,16 +22,16 @@ class FlowHyperparameters(Schema):
 
     depth: PositiveInt = Field(description="number of planar layers in every flow")
     densities: Annotated[list[Literal["arcs", "sine"]], Field(min_length=1), AfterValidator(distinct)] = Field(
-        description="densities that flows are fitted to, once from points of the density and once from its formula"
+        description="densities that flows are fitted to, once from points and once from the formula"
     )
     constraints: Annotated[list[Literal["smooth", "in_place"]], Field(min_length=1), AfterValidator(distinct)] = Field(
-        description="ways to keep every layer invertible: smooth is the map of Rezende and Mohamed (2015), in_place the"
-        " correction of the reports' code; flows are trained with each of them"
+        description="ways to keep every layer invertible; flows are trained with each of them: smooth is the map of"
+        " Rezende and Mohamed (2015), in_place the correction of the reports' code"
     )
     points: PositiveInt = Field(description="number of data points of each density")
     steps: Annotated[PositiveInt, AfterValidator(_blocks)] = Field(description="number of training steps")
     batch: PositiveInt = Field(description="number of points in a training step")
-    learning_rate: PositiveFloat = Field(description="step size of the optimiser RMSprop")
+    learning_rate: PositiveFloat = Field(description="learning rate of the optimiser RMSprop")
     seeds: Annotated[list[NonNegativeInt], Field(min_length=1), AfterValidator(distinct)] = Field(
         description="seeds of the random numbers; one set of flows is trained for each of them"
     )
@@ -47,8 +47,8 @@ class DistributionHyperparameters(Schema):
     """What u and w of a single layer are sampled from, N(mean, std^2), and the layer's b."""
 
     mean: float = Field(description="mean of the normal distribution that u and w are sampled from")
-    std: PositiveFloat = Field(description="standard deviation of that distribution")
-    bias: float = Field(description="the layer's bias b")
+    std: PositiveFloat = Field(description="standard deviation of the normal distribution that u and w are sampled from")
+    bias: float = Field(description="bias b of the layer")
 
 
 class LayerHyperparameters(Schema):
@@ -56,7 +56,7 @@ class LayerHyperparameters(Schema):
 
     points: PositiveInt = Field(description="number of points of N(0, I) that every layer moves")
     distributions: Annotated[list[DistributionHyperparameters], Field(min_length=1)] = Field(
-        description="one layer each: mean and standard deviation of the distribution of u and w, and the bias b"
+        description="mean and standard deviation of u and w, and bias b, for each layer"
     )
     dimensions: Annotated[list[PositiveInt], Field(min_length=2), AfterValidator(distinct)] = Field(
         description="dimensions d at which the operations of a log-determinant are counted"
