@@ -47,7 +47,9 @@ class DistributionHyperparameters(Schema):
     """What u and w of a single layer are sampled from, N(mean, std^2), and the layer's b."""
 
     mean: float = Field(description="mean of the normal distribution that u and w are sampled from")
-    std: PositiveFloat = Field(description="standard deviation of the normal distribution that u and w are sampled from")
+    std: PositiveFloat = Field(
+        description="standard deviation of the normal distribution that u and w are sampled from"
+    )
     bias: float = Field(description="bias b of the layer")
 
 
