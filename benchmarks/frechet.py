@@ -1,15 +1,13 @@
-"""Fréchet distance at 2048 dimensions against SciPy's matrix square root: `python -m benchmarks.frechet`.
+"""Fréchet distance at 2048 dimensions against the matrix square root: `python -m benchmarks.frechet [--rounds N]`.
 
-What is timed is one distance once both Gaussians are fitted, as for each snapshot of a GAN: the reference is
-decomposed beforehand, which SciPy's route has no use for. All routes use the same number of threads. Run it on an idle
-machine; on a busy one compare the processor seconds of one thread.
+What is timed is one distance once both Gaussians are fitted, as the stage `score_gan` computes it for each snapshot:
+the stage `features` has decomposed the reference beforehand, which the other routes have no use for. All of them use
+the same number of threads.
 """
 
 import argparse
-import platform
-import time
 from collections.abc import Callable
-from typing import TypeVar
+from functools import partial
 
 import numpy as np
 import scipy
@@ -18,37 +16,46 @@ from scipy import linalg
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from benchmarks.machine import alternate, describe, verdict
 from pipeline.metrics.frechet import Gaussian, Reference
+from pipeline.runtime.device import prepare
 
-Result = TypeVar("Result")
+SQUARE_ROOT, EIGENVALUES = "scipy.linalg.sqrtm, as pytorch-fid", "numpy.linalg.eigvals, as torch-fidelity"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dimensions", type=int, default=2048)
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--repeats", type=int, default=3, help="the fastest of so many runs counts")
+    parser.add_argument(
+        "--rounds", type=int, default=3, metavar="N", help="rounds in which all take turns (default: 3)"
+    )
     options = parser.parse_args()
+    prepare(cpu=True)
     torch.set_num_threads(options.threads)
     real, fake = (Gaussian.fit(features) for features in samples(options.images, options.dimensions))
+    reference = Reference.of(real)
+    routes: dict[str, Callable[[], float]] = {
+        "ours": partial(reference.distance, fake),
+        "ours, decomposition included": lambda: Reference.of(real).distance(fake),
+        SQUARE_ROOT: partial(by_square_root, real, fake),
+        EIGENVALUES: partial(by_eigenvalues, real, fake),
+    }
+    distances: dict[str, float] = {}
+
+    def timed(name: str) -> None:
+        distances[name] = routes[name]()
+
     with threadpool_limits(options.threads):
-        decompose, reference = fastest(lambda: Reference.of(real), options.repeats)
-        ours, distance = fastest(lambda: reference.distance(fake), options.repeats)
-        root, expected = fastest(lambda: by_square_root(real, fake), options.repeats)
-        eigen, eigenvalues = fastest(lambda: by_eigenvalues(real, fake), options.repeats)
-    machine = platform.processor() or platform.machine()
-    print(f"{machine}, {options.threads} thread(s), torch {torch.__version__}, SciPy {scipy.__version__}")
-    print(f"{options.images} images of {options.dimensions} features\n")
-    print("| route | seconds | times ours | processor seconds | times ours | distance |\n|---|---|---|---|---|---|")
-    for route, (wall, processor), value in (
-        ("ours, reference decomposed", ours, distance),
-        ("ours, decomposition included", (ours[0] + decompose[0], ours[1] + decompose[1]), distance),
-        ("scipy.linalg.sqrtm of the product", root, expected),
-        ("numpy eigvals of the product (torch-fidelity)", eigen, eigenvalues),
-    ):
-        ratios = wall / ours[0], processor / ours[1]
-        print(f"| {route} | {wall:.3f} | {ratios[0]:.1f} | {processor:.3f} | {ratios[1]:.1f} | {value:.9g} |")
+        seconds = alternate({name: partial(timed, name) for name in routes}, options.rounds)
+    print(f"{describe()}, SciPy {scipy.__version__}; {options.images} images of {options.dimensions} features\n")
+    print("| route | seconds | distance |\n|---|---:|---:|")
+    for name, value in seconds.items():
+        print(f"| {name} | {value:.3f} | {distances[name]:.9g} |")
+    print()
+    for name in (SQUARE_ROOT, EIGENVALUES):
+        print(verdict("Fréchet distance", name, seconds[name] / seconds["ours"], options.rounds))
 
 
 def samples(images: int, dimensions: int) -> tuple[Tensor, Tensor]:
@@ -77,17 +84,6 @@ def by_eigenvalues(x: Gaussian, y: Gaussian) -> float:
 
 def _distance(x: Gaussian, y: Gaussian, cross: float) -> float:
     return ((x.mean - y.mean).square().sum() + x.covariance.trace() + y.covariance.trace() - 2 * cross).item()
-
-
-def fastest(work: Callable[[], Result], repeats: int) -> tuple[tuple[float, float], Result]:
-    """Return the least time and the least processor time of several runs, and what the last one returned."""
-    seconds = []
-    for _ in range(repeats):
-        start, processor = time.perf_counter(), time.process_time()
-        result = work()
-        seconds.append((time.perf_counter() - start, time.process_time() - processor))
-    wall, busy = zip(*seconds, strict=True)
-    return (min(wall), min(busy)), result
 
 
 if __name__ == "__main__":

@@ -1,12 +1,33 @@
-"""What a benchmark must say about the machine, and how it times: alternately, so that a noisy machine disturbs both."""
+"""What all benchmarks share: peers, timing in turns, so that a noisy machine disturbs both sides, and the last line."""
 
+import importlib
 import platform
+import sys
 import time
 from collections.abc import Callable
+from types import ModuleType
 
 import torch
 
 from pipeline.tracking.provenance import processor
+
+PEERS = {"normflows": "python -m pip install --no-deps normflows"}
+"""Libraries that benchmarks compare with and the project does not need, each with the command that installs it."""
+
+
+def peer(name: str) -> ModuleType:
+    """Import one of `PEERS`.
+
+    Args:
+        name: Name of the library.
+
+    Raises:
+        SystemExit: If it is not installed; the message is the command that installs it.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        sys.exit(f"This benchmark compares with {name}: `{PEERS[name]}` installs it.")
 
 
 def describe() -> str:

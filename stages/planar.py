@@ -1,13 +1,14 @@
-"""Show what single planar layers do and cost: `python -m stages.planar plan/planar/<run>.yaml`."""
+"""Show what single planar layers do, and count operations: `python -m stages.planar plan/planar/<run>.yaml`."""
 
 from pipeline.flow.layers import show
+from pipeline.flow.settings import SingleLayers
 from pipeline.runtime.device import prepare
 from stages.job import Job, run
 
 
 def main(job: Job) -> None:
-    prepare()
-    show(job.output, **job.plan.settings)
+    prepare(cpu=True)
+    show(job.output, job.settings(SingleLayers))
 
 
 if __name__ == "__main__":

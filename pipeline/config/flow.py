@@ -1,40 +1,39 @@
-"""Schema and steps of planar flows, and of single planar layers."""
+"""Schema and plans of planar flows, and of single planar layers."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pipeline.config.base import Model, NonNegativeInt, PositiveFloat, PositiveInt, distinct
+from pipeline.config.base import NonNegativeInt, PositiveFloat, PositiveInt, Schema, distinct
 from pipeline.config.family import Family
+from pipeline.flow.settings import BLOCK, Distribution, Network, Scoring, SingleLayers, Training
 from pipeline.runtime.plan import Plan
-
-EPOCH = 200  # iterations that pipeline.flow.train counts as one epoch
-
-
-def _epochs(iterations: int) -> int:
-    if iterations % EPOCH:
-        raise ValueError(
-            f"{iterations} is not a multiple of {EPOCH}, the iterations that a printed loss is averaged over"
-        )
-    return iterations
+from pipeline.runtime.settings import plain
 
 
-class FlowHyperparameters(Model):
+def _blocks(steps: int) -> int:
+    if steps % BLOCK:
+        raise ValueError(f"{steps} is not a multiple of {BLOCK}, the steps that a printed loss is averaged over")
+    return steps
+
+
+class FlowHyperparameters(Schema):
     """Hyperparameters of the planar flows of one depth."""
 
-    depth: PositiveInt = Field(description="planar layers k of every flow")
+    depth: PositiveInt = Field(description="number of planar layers in every flow")
     densities: Annotated[list[Literal["arcs", "sine"]], Field(min_length=1), AfterValidator(distinct)] = Field(
-        description="what the flows are fitted to, each from points and from its potential"
+        description="densities that flows are fitted to, once from points and once from the formula"
     )
     constraints: Annotated[list[Literal["smooth", "in_place"]], Field(min_length=1), AfterValidator(distinct)] = Field(
-        description="how every layer is kept invertible; one flow is trained per constraint"
+        description="ways to keep every layer invertible; flows are trained with each of them: smooth is the map of"
+        " Rezende and Mohamed (2015), in_place the correction of the reports' code"
     )
-    points: PositiveInt = Field(description="data points of each density")
-    iterations: Annotated[PositiveInt, AfterValidator(_epochs)] = Field(description="training steps")
-    batch: PositiveInt = Field(description="points per step")
-    learning_rate: PositiveFloat = Field(description="of RMSprop")
+    points: PositiveInt = Field(description="number of data points of each density")
+    steps: Annotated[PositiveInt, AfterValidator(_blocks)] = Field(description="number of training steps")
+    batch: PositiveInt = Field(description="number of points in a training step")
+    learning_rate: PositiveFloat = Field(description="learning rate of the optimiser RMSprop")
     seeds: Annotated[list[NonNegativeInt], Field(min_length=1), AfterValidator(distinct)] = Field(
-        description="one set of flows is trained per seed"
+        description="seeds of the random numbers; one set of flows is trained for each of them"
     )
 
     @model_validator(mode="after")
@@ -44,40 +43,61 @@ class FlowHyperparameters(Model):
         return self
 
 
-class Draw(Model):
-    """How u and w of a single layer are drawn: from N(mean, deviation^2)."""
+class DistributionHyperparameters(Schema):
+    """What u and w of a single layer are sampled from, N(mean, std^2), and the layer's b."""
 
-    mean: float = Field(description="mean of u and w")
-    deviation: PositiveFloat = Field(description="standard deviation of u and w")
-    bias: float = Field(description="the bias b")
+    mean: float = Field(description="mean of the normal distribution that u and w are sampled from")
+    std: PositiveFloat = Field(
+        description="standard deviation of the normal distribution that u and w are sampled from"
+    )
+    bias: float = Field(description="bias b of the layer")
 
 
-class LayerHyperparameters(Model):
+class LayerHyperparameters(Schema):
     """Hyperparameters of what is shown of single planar layers."""
 
-    points: PositiveInt = Field(description="points of N(0, I) that every layer moves")
-    draws: Annotated[list[Draw], Field(min_length=1)] = Field(description="mean, deviation and bias of each layer")
+    points: PositiveInt = Field(description="number of points of N(0, I) that every layer moves")
+    distributions: Annotated[list[DistributionHyperparameters], Field(min_length=1)] = Field(
+        description="mean and standard deviation of u and w, and bias b, for each layer"
+    )
     dimensions: Annotated[list[PositiveInt], Field(min_length=2), AfterValidator(distinct)] = Field(
-        description="dimensions d at which operations are counted"
+        description="dimensions d at which the operations of a log-determinant are counted"
     )
     depths: Annotated[list[PositiveInt], Field(min_length=2), AfterValidator(distinct)] = Field(
-        description="depths k at which operations are counted"
+        description="numbers of layers k at which the operations of a log-determinant are counted"
     )
-    seed: NonNegativeInt = Field(description="of points and layers")
+    seed: NonNegativeInt = Field(description="seed of the points and of the layers")
 
 
 def plans(run: str, hyperparameters: FlowHyperparameters) -> list[Plan]:
-    """Return the two steps of the flows of one depth: training and scoring."""
-    model = f"models/flow/{run}"
+    """Return the two plans of the flows of one depth: training and scoring."""
+    h, model = hyperparameters, f"models/flow/{run}"
+    training = Training(
+        network=Network(depth=h.depth, densities=tuple(h.densities), constraints=tuple(h.constraints)),
+        points=h.points,
+        steps=h.steps,
+        batch=h.batch,
+        learning_rate=h.learning_rate,
+        seeds=tuple(h.seeds),
+    )
+    scoring = Scoring(points=h.points)
     return [
-        Plan("train_flow", run, {}, model, hyperparameters.model_dump()),
-        Plan("score_flow", run, {"model": model}, f"scores/flow/{run}", hyperparameters.model_dump(include={"points"})),
+        Plan("train_flow", run, {}, model, plain(training)),
+        Plan("score_flow", run, {"model": model}, f"scores/flow/{run}", plain(scoring)),
     ]
 
 
 def layer_plans(run: str, hyperparameters: LayerHyperparameters) -> list[Plan]:
-    """Return the one step of what is shown of single layers."""
-    return [Plan("planar", run, {}, f"scores/planar/{run}", hyperparameters.model_dump())]
+    """Return the one plan of what is shown of single layers."""
+    h = hyperparameters
+    layers = SingleLayers(
+        points=h.points,
+        distributions=tuple(Distribution(each.mean, each.std, each.bias) for each in h.distributions),
+        dimensions=tuple(h.dimensions),
+        depths=tuple(h.depths),
+        seed=h.seed,
+    )
+    return [Plan("planar", run, {}, f"scores/planar/{run}", plain(layers))]
 
 
 FAMILY = Family("flow", FlowHyperparameters, plans, names=())

@@ -1,4 +1,4 @@
-"""Two densities in the plane, known up to their normaliser, and exact points of each."""
+"""Two densities in the plane, known up to their normaliser, and exact samples of each."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipeline.runtime.seeding import generator
 
-HALF_WIDTH = 5.0  # of the box [-5, 5]^2 on which densities are normalised, drawn from and plotted
+HALF_WIDTH = 5.0  # of the box [-5, 5]^2 on which densities are normalised, sampled and plotted
 CELLS = 1000  # per side, of the midpoint rule
 
 
@@ -19,12 +19,12 @@ class Density:
     r"""The density $p(z) = \exp(-U(z)) / Z$ on the box $[-5, 5]^2$.
 
     Args:
-        potential: U of points `(..., 2)`, shape `(...)`.
-        slope: the gradient of U at points `(..., 2)`, same shape.
+        potential: Maps points `(..., 2)` to U, `(...)`.
+        gradient: Maps points `(..., 2)` to the gradient of U, `(..., 2)`.
     """
 
     potential: Callable[[Tensor], Tensor]
-    slope: Callable[[Tensor], Tensor]
+    gradient: Callable[[Tensor], Tensor]
 
     @cached_property
     def log_normaliser(self) -> float:
@@ -38,7 +38,7 @@ class Density:
         return float((torch.exp(-energy) * energy).sum() * cell(CELLS))
 
     def points(self, count: int, random: torch.Generator) -> Tensor:
-        """Draw `count` independent points exactly, by rejection from the uniform density; float32 `(count, 2)`."""
+        """Sample `count` independent points exactly, by rejection from the uniform density; float32 `(count, 2)`."""
         found: list[Tensor] = []
         while sum(map(len, found)) < count:
             z = HALF_WIDTH * (2 * torch.rand((20 * count, 2), generator=random, dtype=torch.float64) - 1)
@@ -67,7 +67,7 @@ def _arcs(z: Tensor) -> Tensor:
     return 0.5 * ((radius - 2) / 0.4) ** 2 - sides
 
 
-def _arcs_slope(z: Tensor) -> Tensor:
+def _arcs_gradient(z: Tensor) -> Tensor:
     x, y = z.unbind(-1)
     radius = torch.hypot(x, y)
     radial = (radius - 2) / (0.16 * radius)
@@ -80,14 +80,14 @@ def _sine(z: Tensor) -> Tensor:
     return 0.5 * ((y - torch.sin(math.pi / 2 * x)) / 0.4) ** 2
 
 
-def _sine_slope(z: Tensor) -> Tensor:
+def _sine_gradient(z: Tensor) -> Tensor:
     x, y = z.unbind(-1)
     phase = math.pi / 2 * x
     across = (y - torch.sin(phase)) / 0.16
     return torch.stack((-math.pi / 2 * torch.cos(phase) * across, across), -1)
 
 
-DENSITIES = {"arcs": Density(_arcs, _arcs_slope), "sine": Density(_sine, _sine_slope)}
+DENSITIES = {"arcs": Density(_arcs, _arcs_gradient), "sine": Density(_sine, _sine_gradient)}
 
 
 def data_points(name: str, count: int) -> Tensor:

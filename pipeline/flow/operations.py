@@ -1,4 +1,4 @@
-"""Arithmetic operations of a log-determinant: planar, and of any layer."""
+"""Arithmetic operations of a log-determinant: of planar layers, and of a layer of any kind."""
 
 import torch
 from torch import Tensor

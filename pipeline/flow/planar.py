@@ -21,7 +21,8 @@ def smooth(u: Tensor, w: Tensor) -> Tensor:
     It gives $\hat u \cdot w = \mathrm{softplus}(u \cdot w) - 1 > -1$. Where w = 0 every u is allowed and is kept.
 
     Args:
-        u, w: of one layer or several, `(..., d)`.
+        u: Free u of one layer or several, `(..., d)`.
+        w: Their w, `(..., d)`.
 
     Returns:
         Effective u, `(..., d)`.
@@ -40,7 +41,8 @@ def in_place(u: Tensor, w: Tensor) -> Tensor:
     $u \cdot w$ just under -1 becomes -0.687.
 
     Args:
-        u, w: of one layer or several, `(..., d)`.
+        u: Free u of one layer or several, `(..., d)`.
+        w: Their w, `(..., d)`.
     """
     return torch.where((u * w).sum(-1, keepdim=True) < -1, smooth(u, w), u)
 
@@ -49,7 +51,8 @@ def free(hat: Tensor, w: Tensor) -> Tensor:
     r"""Undo `smooth`: return the free u whose effective u is `hat`, where $\hat u \cdot w > -1$ and w is not 0.
 
     Args:
-        hat, w: of one layer or several, `(..., d)`.
+        hat: Effective u of one layer or several, `(..., d)`.
+        w: Their w, `(..., d)`.
     """
     inner = (hat * w).sum(-1, keepdim=True)
     return hat + (torch.log(torch.expm1(1 + inner)) - inner) / (w * w).sum(-1, keepdim=True) * w
@@ -59,10 +62,10 @@ def forward(z: Tensor, u: Tensor, w: Tensor, b: Tensor) -> tuple[Tensor, Tensor]
     r"""Apply the layers in order; return points and $\sum_k \log |1 + u \cdot w\, (1 - \tanh^2(w \cdot z + b))|$.
 
     Args:
-        z: points, `(..., n, d)`.
-        u: effective u, with $u \cdot w \ge -1$, `(..., k, d)`.
-        w: `(..., k, d)`.
-        b: `(..., k)`.
+        z: Points, `(..., n, d)`.
+        u: Effective u of every layer, with $u \cdot w \ge -1$, `(..., k, d)`.
+        w: The w of every layer, `(..., k, d)`.
+        b: The b of every layer, `(..., k)`.
 
     Returns:
         Points `(..., n, d)` and log-determinants `(..., n)`.
@@ -84,8 +87,10 @@ def inverse(x: Tensor, u: Tensor, w: Tensor, b: Tensor) -> tuple[Tensor, Tensor]
     $\alpha + u \cdot w \tanh(\alpha + b) - w \cdot x$, within $|u \cdot w|$ of $w \cdot x$, and is found by bisection.
 
     Args:
-        x: points, `(..., n, d)`.
-        u, w, b: the layers, as for `forward`.
+        x: Points, `(..., n, d)`.
+        u: Effective u of every layer, as for `forward`.
+        w: The w of every layer.
+        b: The b of every layer.
 
     Returns:
         Points `(..., n, d)` and log-determinants `(..., n)`.

@@ -8,7 +8,8 @@ def energy_distance(x: Tensor, y: Tensor) -> float:
     r"""Estimate $2 E|X - Y| - E|X - X'| - E|Y - Y'|$ without bias; 0 on average if both follow one distribution.
 
     Args:
-        x, y: independent points of each distribution, `(n, d)` and `(m, d)`.
+        x: Independent points of one distribution, `(n, d)`.
+        y: Independent points of the other, `(m, d)`.
 
     Reference: Székely & Rizzo, Energy statistics, Journal of Statistical Planning and Inference 143, 2013.
     """

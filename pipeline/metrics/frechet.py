@@ -4,7 +4,7 @@ $$d^2 = \|\mu_1 - \mu_2\|^2 + \mathrm{tr}(\Sigma_1 + \Sigma_2) - 2\,\mathrm{tr}\
 
 With a triangular $L$, $\Sigma_1 = L L^T$, the product $\Sigma_1 \Sigma_2$ and the symmetric matrix $L^T \Sigma_2 L$
 have the same eigenvalues, so the last trace is the sum of the square roots of the latter's. L is computed once per
-reference; after that a distance costs one triangular congruence and the eigenvalues of one symmetric matrix, and no
+reference; after that a distance takes one triangular congruence and the eigenvalues of one symmetric matrix, and no
 square root of a matrix.
 
 References: Dowson & Landau, The Fréchet Distance between Multivariate Normal Distributions, J. Multivariate Analysis,
@@ -21,11 +21,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Mean and covariance, both float64.
+    """Mean and covariance of features.
 
     Args:
-        mean: `(d,)`.
-        covariance: `(d, d)`, symmetric.
+        mean: Mean, float64 `(d,)`.
+        covariance: Symmetric covariance, float64 `(d, d)`.
     """
 
     mean: Tensor
@@ -33,10 +33,10 @@ class Gaussian:
 
     @classmethod
     def fit(cls, features: Tensor) -> "Gaussian":
-        """Fit to features `(n, d)`: mean, and the unbiased covariance (divisor n - 1).
+        """Return the mean of features `(n, d)` and their unbiased covariance, with divisor n - 1.
 
         Raises:
-            ValueError: if there are fewer than two rows.
+            ValueError: If there are fewer than two rows.
         """
         if len(features) < 2:
             raise ValueError(f"{len(features)} image has no covariance")
@@ -51,8 +51,8 @@ class Reference:
     """A Gaussian decomposed so that distances to it are quick.
 
     Args:
-        mean: float64 `(d,)`.
-        factor: L, lower triangular with L L^T the covariance, float64 `(d, d)`.
+        mean: Mean, float64 `(d,)`.
+        factor: The lower triangular L whose product L L^T is the covariance, float64 `(d, d)`.
     """
 
     mean: Tensor
@@ -66,7 +66,7 @@ class Reference:
         return cls(gaussian.mean, torch.linalg.qr(root, mode="r").R.T.contiguous())
 
     def distance(self, other: Gaussian) -> float:
-        """Return the squared Fréchet distance to `other`; not below 0 but for rounding."""
+        """Return the squared Fréchet distance to `other`; rounding may put it slightly below 0."""
         factor, covariance = (matrix.cpu().numpy() for matrix in (self.factor, other.covariance))
         with threadpool_limits(torch.get_num_threads(), user_api="blas"):  # SciPy's BLAS has a thread count of its own
             # transposed: Fortran's order of entries

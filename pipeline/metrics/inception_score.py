@@ -4,6 +4,9 @@ $$\mathrm{IS} = \exp\, E_x\, \mathrm{KL}(p(y|x) \,\|\, p(y)), \qquad p(y) = E_x\
 
 It lies between 1 and the number of classes.
 
+It is our own, since torch-fidelity returns NaN where a class has a probability that rounds to 0; torchmetrics takes
+images instead of logits, shuffles them by torch's global random numbers and computes in float32.
+
 Reference: Salimans et al., Improved Techniques for Training GANs, NeurIPS 2016.
 """
 
@@ -13,23 +16,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SHUFFLE = (
-    2020  # seed of the order in which images are split: that of torch-fidelity, for equal numbers from equal logits
-)
+SHUFFLE = 2020  # seed of the order in which images are split: torch-fidelity's, so that equal logits score equally
 
 
 def inception_score(logits: Tensor, splits: int) -> tuple[float, float]:
     """Return the mean of the score over `splits` equal parts of the shuffled images, and its standard deviation.
 
     Args:
-        logits: of the classifier, `(n, classes)`; every image is in one part, so parts may differ by one image.
-        splits: number of parts.
+        logits: Logits of the classifier, `(n, classes)`; every image is in one part, so parts may differ by one image.
+        splits: Number of parts.
 
     Returns:
-        mean, and standard deviation with divisor `splits` (0 for one part), as published scores have it.
+        Mean, and standard deviation with divisor `splits` (0 for one part), as published scores have it.
 
     Raises:
-        ValueError: if there are fewer images than parts.
+        ValueError: If there are fewer images than parts.
     """
     n = len(logits)
     if n < splits:

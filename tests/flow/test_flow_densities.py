@@ -8,11 +8,11 @@ from pipeline.flow.densities import DENSITIES, cell, data_points, grid
 
 
 @pytest.mark.parametrize("name", DENSITIES)
-def test_the_slope_is_the_gradient_of_the_potential(name):
+def test_the_gradient_is_that_of_the_potential(name):
     z = 2 * torch.randn((500, 2), dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     z.requires_grad_()
     (expected,) = torch.autograd.grad(DENSITIES[name].potential(z).sum(), z)
-    torch.testing.assert_close(DENSITIES[name].slope(z.detach()), expected)
+    torch.testing.assert_close(DENSITIES[name].gradient(z.detach()), expected)
 
 
 def test_normalisers_and_entropies():

@@ -5,9 +5,10 @@ import torch
 
 from pipeline.flow import layers, operations
 from pipeline.flow.layers import groups, jacobian_error, show
+from pipeline.flow.settings import Distribution, SingleLayers
 
 
-def test_a_flow_costs_a_line_in_dimension_and_depth_and_a_dense_determinant_a_cube():
+def test_operations_of_a_flow_grow_linearly_and_those_of_a_dense_determinant_with_the_cube():
     one, two, four = (operations.planar(d, 1) for d in (1000, 2000, 4000))
     assert four - two == 2 * (two - one)
     assert [operations.planar(2, k) for k in (2, 3, 7)] == [k * operations.planar(2, 1) for k in (2, 3, 7)]
@@ -15,12 +16,13 @@ def test_a_flow_costs_a_line_in_dimension_and_depth_and_a_dense_determinant_a_cu
 
 
 def test_large_layers_part_the_points_and_small_ones_leave_them(tmp_path):
-    draws = [{"mean": 0.0, "deviation": 0.01, "bias": 0.0}, {"mean": 500.0, "deviation": 1000.0, "bias": 0.0}]
-    show(tmp_path, points=300, draws=draws, dimensions=[16, 64], depths=[1, 4], seed=0)
+    distributions = (Distribution(mean=0.0, std=0.01, bias=0.0), Distribution(mean=500.0, std=1000.0, bias=0.0))
+    show(tmp_path, SingleLayers(300, distributions, dimensions=(16, 64), depths=(1, 4), seed=0))
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     small, large = metrics["layers"]["1"], metrics["layers"]["2"]
     assert small["displacement"] < 0.01 and large["silhouette"] > 0.99 > 0.6 > small["silhouette"]
-    assert metrics["slope"]["depth"] == pytest.approx(1)
+    assert large["distribution"] == [500, 1000]
+    assert metrics["exponents"]["depth"] == pytest.approx(1)
 
 
 def test_one_group_has_no_silhouette():

@@ -28,8 +28,7 @@ def test_map_and_gradients_are_those_of_autograd(depth, dimension, free):
     stack = Stack(parameters, free, 17)
     x, logdet = stack.forward(z)
     leaf = x.mT.detach().clone().requires_grad_()
-    slope = torch.autograd.grad(quartic(leaf).sum(), leaf)[0].mT
-    gradient = stack.backward(slope)
+    gradient = stack.backward(torch.autograd.grad(quartic(leaf).sum(), leaf)[0].mT)
     # `parameters` holds corrected values by now, which is what the in-place flows are stepped from
     expected_x, expected_logdet, expected = by_autograd(parameters, free, z, quartic)
     torch.testing.assert_close(x, expected_x.detach(), rtol=1e-10, atol=1e-10)

@@ -39,6 +39,7 @@ def test_a_class_that_no_image_can_have_gives_no_nan():
     logits = torch.zeros(20, 3)
     logits[:, 0] = -1e5  # exp underflows to 0 in double precision too
     assert inception_score(logits, splits=2)[0] == pytest.approx(1, abs=1e-12)
+    assert np.isnan(isc_features_to_metric(logits, splits=2)["inception_score_mean"])  # why the score is our own
 
 
 def test_fewer_images_than_splits_are_refused():

@@ -3,6 +3,7 @@ import pytest
 import torch
 from torch_fidelity.metric_kid import kid_features_to_metric
 
+from pipeline.metrics import pairs
 from pipeline.metrics.kid import kernel_distance, squared_mmd
 
 
@@ -22,14 +23,21 @@ def test_by_a_loop_over_all_pairs():
     assert squared_mmd(x, y) == pytest.approx(within - 2 * between, rel=1e-12)
 
 
+def test_tiles_give_the_value_of_the_whole(monkeypatch):
+    x, y = normal(50, 8, 1), normal(37, 8, 2, 0.5)
+    whole = squared_mmd(x, y)
+    monkeypatch.setattr(pairs, "SIDE", 16)
+    assert squared_mmd(x, y) == pytest.approx(whole, rel=1e-12)
+
+
 def test_without_bias_at_six_images():
     """x ~ N(0, 1), y ~ N(m, 1): the kernel's feature map is the moments up to order three, so MMD is known exactly."""
-    m, draws, size = 0.7, 8000, 6
+    m, subsets, size = 0.7, 8000, 6
     moments = np.array([m, (1 + m * m) - 1, m**3 + 3 * m])  # differences of E y^p and E x^p
     expected = (np.array([3, 3, 1]) * moments**2).sum()  # (xy + 1)^3 = 1 + 3 xy + 3 x^2 y^2 + x^3 y^3
-    x, y = normal(draws * size, 1, 1).view(draws, size), normal(draws * size, 1, 2, m).view(draws, size)
+    x, y = normal(subsets * size, 1, 1).view(subsets, size), normal(subsets * size, 1, 2, m).view(subsets, size)
     values = np.array([squared_mmd(a[:, None], b[:, None]) for a, b in zip(x, y, strict=True)])
-    error = values.std() / draws**0.5
+    error = values.std() / subsets**0.5
     assert abs(values.mean() - expected) < 4 * error
     kernels = [(torch.einsum("ni,nj->nij", a, a) + 1) ** 3 for a in (x, y)]
     bias = sum(((k.diagonal(dim1=1, dim2=2).mean(1) - k.mean((1, 2))).mean() / (size - 1)).item() for k in kernels)
@@ -54,5 +62,5 @@ def test_agrees_with_torch_fidelity():
 
 
 def test_subsets_larger_than_a_set_are_refused():
-    with pytest.raises(ValueError, match="100 images cannot be drawn from 300 generated and 99 reference images"):
+    with pytest.raises(ValueError, match="100 images cannot be sampled from 300 generated and 99 reference images"):
         kernel_distance(normal(300, 2, 1), normal(99, 2, 2), subsets=1, size=100)
