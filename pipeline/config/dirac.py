@@ -14,24 +14,24 @@ from pipeline.runtime.settings import plain
 class GameHyperparameters(Schema):
     """Hyperparameters of one game."""
 
-    loss: Literal["jsd", "w1"] = Field(description="distance that the critic estimates and the generator minimises")
+    loss: Literal["jsd", "w1"] = Field(description="metric that the critic maximises and the generator minimises")
     penalty: Literal["none", "r1", "gp"] = Field(
-        description="penalty of the critic's gradient psi0: r1 is psi0^2, gp is (|psi0| - 1)^2"
+        description="penalty on the critic's gradient psi0; r1 is psi0^2, gp is (|psi0| - 1)^2"
     )
     penalty_weight: Annotated[float, Field(ge=0)] = Field(description="factor of the penalty in the critic's loss")
-    ema: bool = Field(description="whether the shown generator is the running average of the trained one")
+    ema: bool = Field(description="whether the shown generator is the running average")
 
 
 class DiracHyperparameters(Schema):
     """What all games share."""
 
-    steps: int = Field(ge=1000, description="number of steps of each player; verdicts compare windows of 500")
-    learning_rate: PositiveFloat = Field(description="learning rate of both players, for plain gradient descent")
-    ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(description="decay of the running average")
-    initial_points: PositiveInt = Field(description="number of initial points of every game; verdicts are medians")
-    initial_std: PositiveFloat = Field(description="standard deviation of the initial points around 0")
+    steps: int = Field(ge=1000, description="steps of each player; verdicts compare windows of 500")
+    learning_rate: PositiveFloat = Field(description="learning rate of both players")
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(description="decay of the running average of the generator")
+    initial_points: PositiveInt = Field(description="initial points of every game; verdicts are medians over them")
+    initial_std: PositiveFloat = Field(description="standard deviation of the initial points, whose mean is 0")
     seed: NonNegativeInt = Field(description="seed of the initial points")
-    frames: PositiveInt = Field(description="number of frames of the animation")
+    frames: PositiveInt = Field(description="frames of the animation")
 
 
 class DiracSection:

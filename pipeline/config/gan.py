@@ -32,28 +32,30 @@ class GanHyperparameters(Schema):
     network: Literal["dcgan", "residual", "resnet", "mlp"] = Field(
         description="architecture of generator and critic; all but the mlp make square images of 16, 32 or 64 pixels"
     )
-    width: PositiveInt = Field(description="number of channels of the convolutions, or of hidden units of the mlp")
-    latent: Annotated[int, Field(ge=2)] = Field(description="number of latent dimensions, the generator's input")
+    width: PositiveInt = Field(description="channels of the convolutions, hidden units of the mlp")
+    latent: Annotated[int, Field(ge=2)] = Field(description="dimensions of the latent z, the generator's input")
     loss: Literal["jsd", "ns", "lsgan", "w1", "hinge"] = Field(
-        description="what the two players play for: jsd is the saturating game, ns the non-saturating one"
+        description="what the players play for; jsd is the saturating game, ns the non-saturating one"
     )
     penalty: Literal["none", "r1", "r2", "gp", "lp"] = Field(
-        description="penalty of the critic's gradient in its input: r1 and r2 pull its norm to 0, gp to 1, lp below 1"
+        description="penalty on the norm of the critic's gradient in its input; r1 and r2 pull it to 0, gp to 1, lp"
+        " below 1"
     )
     penalty_weight: NonNegativeFloat = Field(description="factor of the penalty in the critic's loss")
     penalty_interval: PositiveInt = Field(
-        description="number of critic steps from one penalised step to the next, whose penalty weighs as much more"
+        description="critic steps from one penalised step to the next; the penalty is multiplied by it"
     )
     penalty_points: Literal["usual", "real", "fake", "interpolated"] = Field(
-        description="images at which the gradient is taken: real for r1, fake for r2, between both for gp and lp, or any"
+        description="images at which the gradient is taken; usual is real for r1, fake for r2, interpolated for gp, lp"
     )
     r1_axis: Literal["image", "last"] = Field(
-        description="what the norm in r1 and r2 runs over: the image, or rows of pixels, a mistake found in report 001"
+        description="what the norm in r1 and r2 runs over; image is all pixels, last a row of them, which is a mistake"
+        " in copies of report 001's code"
     )
-    spectral_norm: bool = Field(description="whether every layer of the critic is divided by its spectral norm")
-    steps: PositiveInt = Field(description="number of generator steps")
-    critic_steps: PositiveInt = Field(description="number of critic steps before each generator step")
-    batch: Annotated[int, Field(ge=2)] = Field(description="number of real images, and of generated ones, in each step")
+    spectral_norm: bool = Field(description="whether each layer of the critic is divided by its spectral norm")
+    steps: PositiveInt = Field(description="generator steps")
+    critic_steps: PositiveInt = Field(description="critic steps before each generator step")
+    batch: Annotated[int, Field(ge=2)] = Field(description="real images, and as many generated ones, per step")
     generator_learning_rate: PositiveFloat = Field(description="learning rate of the generator's Adam")
     critic_learning_rate: PositiveFloat = Field(description="learning rate of the critic's Adam")
     generator_betas: Betas = Field(description="decays of the two moments of the generator's Adam")
@@ -61,45 +63,44 @@ class GanHyperparameters(Schema):
     generator_weight_decay: NonNegativeFloat = Field(description="L2 weight decay of the generator's Adam")
     critic_weight_decay: NonNegativeFloat = Field(description="L2 weight decay of the critic's Adam")
     generator_decay_steps: NonNegativeInt = Field(
-        description="number of generator steps in which its learning rate falls to 0 on a straight line; 0 keeps it"
+        description="generator steps until its learning rate has fallen to 0 on a straight line; 0 keeps it constant"
     )
     critic_decay_steps: NonNegativeInt = Field(
-        description="number of critic steps in which its learning rate falls to 0 on a straight line; 0 keeps it"
+        description="critic steps until its learning rate has fallen to 0 on a straight line; 0 keeps it constant"
     )
-    ema_decay: Decay = Field(description="decay of the running average of the generator, which is what is scored")
-    ema_warmup: bool = Field(description="whether that decay grows from a small one at the beginning")
+    ema_decay: Decay = Field(description="decay of the averaged generator, which is what is scored")
+    ema_warmup: bool = Field(description="whether this decay grows from a small one at first")
     precision: Literal["fp32", "tf32", "bf16"] = Field(
-        description="arithmetic of the networks in training and when samples are generated for scores"
+        description="arithmetic of the networks; in training and where samples are generated for scores"
     )
     seeds: Annotated[list[NonNegativeInt], Field(min_length=1), Distinct] = Field(
-        description="seeds of the trainings, one each"
+        description="seeds; one generator and one critic are trained for each"
     )
-    log_every: PositiveInt = Field(description="number of generator steps from one row of the history to the next")
+    log_every: PositiveInt = Field(description="generator steps from one row of the history to the next")
     snapshots: Annotated[list[NonNegativeInt], Distinct] = Field(
         description="generator steps after which the generator is stored and scored, besides the last; 0 is untrained"
     )
-    samples: Annotated[int, Field(ge=2)] = Field(description="number of images generated for the scores of a snapshot")
+    samples: Annotated[int, Field(ge=2)] = Field(description="images generated for the scores of each snapshot")
     final_samples: Annotated[int, Field(ge=2)] = Field(
-        description="number of images generated for the scores of the last generator"
+        description="images generated for the scores of the last generator"
     )
     normalisation: Literal["standing", "batch"] = Field(
-        description="statistics of batch normalisation when sampling: standing, of many batches, or of the batch itself"
+        description="statistics of batch normalisation when sampling; standing are those of many batches before, batch"
+        " those of the batch itself"
     )
-    normalisation_batches: PositiveInt = Field(
-        description="number of batches over which the standing statistics are taken"
-    )
+    normalisation_batches: PositiveInt = Field(description="batches of 64 over which the standing statistics are taken")
     perturbed_dimensions: PositiveInt = Field(
-        description="number of latent dimensions, the first ones, whose perturbation is measured"
+        description="latent dimensions, the first ones, whose perturbation is measured"
     )
     shown_dimensions: Annotated[list[NonNegativeInt], Field(min_length=1), Distinct] = Field(
-        description="latent dimensions whose perturbation is shown in a figure, counted from 0"
+        description="latent dimensions, counted from 0, whose perturbation is shown"
     )
     perturbation_scales: Annotated[list[PositiveFloat], Field(min_length=1)] = Field(
         description="what is added to a latent dimension to perturb it"
     )
-    perturbed_latents: Annotated[int, Field(ge=2)] = Field(description="number of latents that are perturbed")
+    perturbed_latents: Annotated[int, Field(ge=2)] = Field(description="latents that are perturbed")
     interpolation_pairs: Annotated[int, Field(ge=2)] = Field(
-        description="number of pairs of latents between which images are interpolated"
+        description="pairs of latents between which images are interpolated"
     )
 
     @model_validator(mode="after")

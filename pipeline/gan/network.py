@@ -24,7 +24,10 @@ from pipeline.gan.settings import Network
 from pipeline.runtime.errors import UserError
 
 LEVELS = {16: 2, 32: 3, 64: 4}
-"""How often a generator doubles its map of 4x4 pixels, by the side of the image that the convolutional networks make."""
+"""How often the map of 4x4 pixels is doubled, by the side of the image that a convolutional network makes."""
+
+ITERATION = "parametrizations.weight.0"
+"""Where torch keeps the power iteration of a layer."""
 
 Networks = tuple[nn.Module, nn.Module]
 """A generator and its critic."""
@@ -179,8 +182,8 @@ def _normalise(critic: nn.Module) -> None:
     """
     for layer in list(critic.modules()):
         if isinstance(layer, nn.Conv2d | nn.Linear):
-            iterations = spectral_norm(layer).parametrizations["weight"]
-            iterations[0] = _Float32(iterations[0])
+            spectral_norm(layer)
+            layer.set_submodule(ITERATION, _Float32(layer.get_submodule(ITERATION)))
 
 
 def build(network: Network, shape: tuple[int, int, int]) -> Networks:
