@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.adam import adam
 
 EPSILON = 1e-8
@@ -35,27 +35,14 @@ class Adam:
         betas: tuple[float, float] = (0.9, 0.999),
         weight_decay: float = 0.0,
     ) -> None:
+        self.lr = lr
         self._parameters = list(parameters)
-        device = self._parameters[0].device
-        # a recorded step reads the rate where it lies
-        self._lr: float | Tensor = torch.full((), lr, device=device) if device.type == "cuda" else lr
         self._betas, self._weight_decay = betas, weight_decay
         self._state = {
             "first": [torch.zeros_like(each) for each in self._parameters],
             "second": [torch.zeros_like(each) for each in self._parameters],
             "steps": [torch.zeros((), device=each.device) for each in self._parameters],
         }
-
-    @property
-    def lr(self) -> float:
-        return float(self._lr)
-
-    @lr.setter
-    def lr(self, value: float) -> None:
-        if isinstance(self._lr, Tensor):
-            self._lr.fill_(value)
-        else:
-            self._lr = value
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -70,7 +57,7 @@ class Adam:
         parameters, gradients, first, second, steps = map(list, zip(*trained, strict=True))
         adam(
             parameters, gradients, first, second, [], steps, fused=True, amsgrad=False, maximize=False,
-            beta1=self._betas[0], beta2=self._betas[1], lr=self._lr, weight_decay=self._weight_decay, eps=EPSILON,
+            beta1=self._betas[0], beta2=self._betas[1], lr=self.lr, weight_decay=self._weight_decay, eps=EPSILON,
         )  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:
