@@ -77,7 +77,7 @@ def _protocol(sampling: Sampling) -> dict[str, Any]:
     return {
         "generator": "running average of the weights; raw: the last weights themselves",
         "normalisation": standing if sampling.normalisation == "standing" else "statistics of each batch of 64",
-        "precision": sampling.precision,
+        "generator_precision": sampling.precision,
     }
 
 
