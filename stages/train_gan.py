@@ -1,12 +1,13 @@
 """Train the generators and critics of one run: `python -m stages.train_gan plan/train_gan/<run>.yaml`."""
 
-from pipeline.gan.train import fit
+from pipeline.gan.settings import Training
+from pipeline.gan.train import train
 from pipeline.runtime.device import prepare
 from stages.job import Job, run
 
 
 def main(job: Job) -> None:
-    fit(job.input("data"), job.output, device=prepare(), scratch=job.scratch, log=job.log, **job.plan.settings)
+    train(job.input("data"), job.output, job.settings(Training), job.context(prepare()))
 
 
 if __name__ == "__main__":

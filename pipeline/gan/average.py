@@ -1,9 +1,11 @@
-"""Exponential moving average of a network: weights and normalisation statistics."""
+"""Exponential moving average of a network: its weights and the statistics of its normalisation."""
 
 import copy
 
 import torch
 from torch import nn
+
+from pipeline.gan.settings import Averaging
 
 
 class Average:
@@ -13,25 +15,27 @@ class Average:
     (the counters of batch normalisation) are copied.
 
     Args:
-        network: what is averaged; the average starts as a copy of it.
-        decay: d.
-        warmup: whether the decay grows from small to d.
+        network: What is averaged; the average starts as a copy of it.
+        settings: The decay d, and whether it grows to that from a smaller one.
     """
 
-    def __init__(self, network: nn.Module, decay: float, warmup: bool) -> None:
+    def __init__(self, network: nn.Module, settings: Averaging) -> None:
         self.network = copy.deepcopy(network).requires_grad_(False)
-        self.decay, self.warmup = decay, warmup
-        self._pairs = list(zip(self.network.state_dict().values(), network.state_dict().values(), strict=True))
+        self._settings = settings
+        pairs = list(zip(self.network.state_dict().values(), network.state_dict().values(), strict=True))
+        self._means = [mean for mean, _ in pairs if mean.is_floating_point()]
+        self._weights = [weight for _, weight in pairs if weight.is_floating_point()]
+        self._copies = [copied for copied, _ in pairs if not copied.is_floating_point()]
+        self._counters = [counter for _, counter in pairs if not counter.is_floating_point()]
 
     def decay_at(self, step: int) -> float:
         """Return d_t of the update number `step`, which counts from 0."""
-        return min(self.decay, (1 + step) / (10 + step)) if self.warmup else self.decay
+        decay = self._settings.ema_decay
+        return min(decay, (1 + step) / (10 + step)) if self._settings.ema_warmup else decay
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Move towards the network as it is now; `step` counts the updates from 0."""
-        real = [(mean, now) for mean, now in self._pairs if mean.is_floating_point()]
-        torch._foreach_lerp_([mean for mean, _ in real], [now for _, now in real], 1 - self.decay_at(step))
-        for mean, now in self._pairs:
-            if not mean.is_floating_point():
-                mean.copy_(now)
+        torch._foreach_lerp_(self._means, self._weights, 1 - self.decay_at(step))
+        if self._counters:
+            torch._foreach_copy_(self._copies, self._counters)

@@ -1,4 +1,4 @@
-"""The images of a data set as GANs need them: those they train on, and those they are judged by."""
+"""The images of a data set as GANs need them: those they train on, and those they are evaluated against."""
 
 import torch
 from torch import Tensor
@@ -12,11 +12,11 @@ def stretched(images: DataSet, split: str) -> Tensor:
     return images.split(split) * (255 // (images.levels - 1))
 
 
-def judged(images: DataSet) -> tuple[str, Tensor]:
-    """Return the split by which a run is judged and its `stretched` images: the test split where there is one.
+def evaluation_split(images: DataSet) -> tuple[str, Tensor]:
+    """Return the name of the evaluation split and its `stretched` images: the test split where there is one.
 
-    A set without one, such as report 003's birds, leaves the training images: in an order drawn once, since estimates
-    look at the first of them and files are often sorted by class.
+    A set without one, such as report 003's birds, leaves the training images: in one random order that never changes,
+    since estimates use the first of them and files are often sorted by class.
     """
     if "test" in images.images:
         return "test", stretched(images, "test")

@@ -1,91 +1,74 @@
 """Model folders of this family: what rebuilds the networks, and generators at several moments of their training."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from pipeline.gan import network
+from pipeline.gan.network import build
+from pipeline.gan.settings import Network
+from pipeline.runtime import settings, weights
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The pixels that the networks see: (grey level in [0, 1] - mean) / deviation."""
+    """The pixels that the networks see: (grey level in [0, 1] - mean) / std."""
 
     mean: float
-    deviation: float
+    std: float
 
     def encode(self, images: Tensor) -> Tensor:
         """Return bytes `(n, c, h, w)` as the networks see them."""
-        return images.float() * (1 / (255 * self.deviation)) - self.mean / self.deviation
+        return images.float() * (1 / (255 * self.std)) - self.mean / self.std
 
     def decode(self, x: Tensor) -> Tensor:
         """Return what a generator made as bytes, rounded and clipped."""
-        return (x * (255 * self.deviation) + 255 * self.mean).round_().clamp_(0, 255).to(torch.uint8)
+        return (x * (255 * self.std) + 255 * self.mean).round_().clamp_(0, 255).to(torch.uint8)
 
 
 @dataclass(frozen=True)
-class Model:
-    """A trained run, read from its folder.
+class TrainedGan:
+    """The networks of a trained run, described by `network.json` in their folder.
 
     Args:
-        folder: where the weights lie.
-        build: the keyword arguments of `pipeline.gan.network.build`.
-        scale: of the pixels.
-        seeds: of its trainings.
-        snapshots: generator updates after which a generator was stored, the last one included.
+        network: Architecture of generator and critic.
+        shape: Channels, height and width of an image.
+        scale: Scale of its pixels.
+        seeds: Seeds of its trainings.
+        snapshots: Steps after which an averaged generator was stored, in order; the last step is the last of them.
     """
 
-    folder: Path
-    build: dict[str, Any]
+    network: Network
+    shape: tuple[int, int, int]
     scale: Scale
-    seeds: list[int]
-    snapshots: list[int]
+    seeds: tuple[int, ...]
+    snapshots: tuple[int, ...]
 
-    @property
-    def latent(self) -> int:
-        return int(self.build["latent"])
+    def save(self, folder: Path) -> None:
+        """Write `network.json` beside the weights."""
+        settings.write(folder / "network.json", self)
 
-    def generator(self, seed: int, step: int, device: torch.device) -> nn.Module:
-        """Return the averaged generator after `step` updates."""
-        return self._load(0, snapshot_name(seed, step), device)
+    @classmethod
+    def load(cls, folder: Path) -> "TrainedGan":
+        """Read `network.json`."""
+        return settings.read(folder / "network.json", cls)
 
-    def raw_generator(self, seed: int, device: torch.device) -> nn.Module:
+    def generator(self, folder: Path, seed: int, step: int, device: torch.device) -> nn.Module:
+        """Return the averaged generator after `step` steps."""
+        name = weights.name(seed)
+        stored = name if step == self.snapshots[-1] else weights.snapshot(name, "step", step)
+        return _filled(build(self.network, self.shape)[0], folder, stored, device)
+
+    def raw_generator(self, folder: Path, seed: int, device: torch.device) -> nn.Module:
         """Return the last generator itself, not its average."""
-        return self._load(0, f"seed_{seed}_raw", device)
+        return _filled(build(self.network, self.shape)[0], folder, weights.name(seed, "raw"), device)
 
-    def critic(self, seed: int, device: torch.device) -> nn.Module:
+    def critic(self, folder: Path, seed: int, device: torch.device) -> nn.Module:
         """Return the last critic, in evaluation mode."""
-        return self._load(1, f"seed_{seed}_critic", device).eval()
-
-    def _load(self, which: int, name: str, device: torch.device) -> nn.Module:
-        net = network.build(**self.build)[which]
-        net.load_state_dict(load_file(self.folder / f"{name}.safetensors"))
-        return net.to(device).requires_grad_(False)
+        return _filled(build(self.network, self.shape)[1], folder, weights.name(seed, "critic"), device).eval()
 
 
-def snapshot_name(seed: int, step: int) -> str:
-    """Return the name of a stored generator, without suffix."""
-    return f"seed_{seed}_step_{step:06d}"
-
-
-def save_weights(folder: Path, name: str, net: nn.Module) -> None:
-    """Write the weights of a network."""
-    weights = {key: value.detach().cpu().contiguous() for key, value in net.state_dict().items()}
-    save_file(weights, folder / f"{name}.safetensors")
-
-
-def save(model: Model) -> None:
-    """Write `network.json`: everything about a model but its weights."""
-    facts = {"build": model.build, "scale": asdict(model.scale), "seeds": model.seeds, "snapshots": model.snapshots}
-    (model.folder / "network.json").write_text(json.dumps(facts, indent=2) + "\n")
-
-
-def load(folder: Path) -> Model:
-    """Read `network.json` of a model folder."""
-    facts = json.loads((folder / "network.json").read_text())
-    return Model(folder, facts["build"], Scale(**facts["scale"]), facts["seeds"], facts["snapshots"])
+def _filled(network: nn.Module, folder: Path, name: str, device: torch.device) -> nn.Module:
+    network.load_state_dict(weights.load(folder, name))
+    return network.to(device).requires_grad_(False)

@@ -1,14 +1,16 @@
 """Generators and critics: DCGAN, DCGAN with gated residual blocks, ResNet and MLP, each with a width.
 
-| network  | report | images       | generator at its report's width | critic    |
-|----------|--------|--------------|---------------------------------|-----------|
-| dcgan    | B      | 32x32        | 1,069,379 parameters            | 662,977   |
-| residual | E      | 32x32        | 6,895,494                       | 6,079,108 |
-| resnet   | G      | 32x32        | 1,204,099                       | 1,053,825 |
-| mlp      | I      | any          | 241,084                         | 235,801   |
+| network  | experiment | width | images  | parameters of the generator | of the critic |
+|----------|------------|-------|---------|-----------------------------|---------------|
+| dcgan    | B          | 64    | 3x32x32 | 1,069,379                   | 662,977       |
+| residual | E          | 128   | 3x32x32 | 6,895,494                   | 6,079,108     |
+| resnet   | G          | 128   | 3x32x32 | 1,204,099                   | 1,053,825     |
+| mlp      | I          | 300   | 1x28x28 | 241,084                     | 235,801       |
 
-A generator maps codes `(n, latent)` to images `(n, c, h, w)`, a critic maps images to raw outputs `(n,)`. Layers have
-PyTorch's default initialisation. No critic has batch normalisation: penalties need each image's own gradient.
+The convolutional ones make square images of 16, 32 or 64 pixels, with one level of the generator and one of the critic
+for each doubling; the mlp makes images of any size. A generator maps latents `(n, latent)` to images `(n, c, h, w)`, a
+critic maps images to raw outputs `(n,)`. Layers have PyTorch's default initialisation. No critic has batch
+normalisation: penalties need each image's own gradient.
 """
 
 from collections.abc import Callable
@@ -18,9 +20,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from pipeline.gan.settings import Network
 from pipeline.runtime.errors import UserError
 
-SIDE = 32  # of the images that the convolutional networks make
+LEVELS = {16: 2, 32: 3, 64: 4}
+"""How often the map of 4x4 pixels is doubled, by the side of the image that a convolutional network makes."""
+
+ITERATION = "parametrizations.weight.0"
+"""Where torch keeps the power iteration of a layer."""
+
+Networks = tuple[nn.Module, nn.Module]
+"""A generator and its critic."""
 
 
 class Gated(nn.Module):
@@ -83,36 +93,36 @@ def _gated(channels: int, after: Callable[[], nn.Module]) -> nn.Module:
     )
 
 
-def _codes(latent: int) -> nn.Module:
+def _latents(latent: int) -> nn.Module:
     return nn.Unflatten(1, (latent, 1, 1))
 
 
-def _dcgan(channels: int, width: int, latent: int) -> tuple[nn.Module, nn.Module]:
-    sizes = [latent, 4 * width, 2 * width, width]
-    up = [nn.Sequential(_up(a, b, first=n == 0), _normal(b)) for n, (a, b) in enumerate(pairwise(sizes))]
-    down = [nn.Sequential(_down(a, b), _leaky()) for a, b in pairwise([channels, width, 2 * width, 4 * width])]
-    generator = nn.Sequential(_codes(latent), *up, _up(width, channels), nn.Tanh())
-    return generator, nn.Sequential(*down, nn.Conv2d(4 * width, 1, 4), nn.Flatten(0))
+def _dcgan(levels: int, channels: int, width: int, latent: int) -> Networks:
+    widths = [width * 2**level for level in range(levels)]
+    up = [
+        nn.Sequential(_up(a, b, first=n == 0), _normal(b)) for n, (a, b) in enumerate(pairwise([latent, *widths[::-1]]))
+    ]
+    down = [nn.Sequential(_down(a, b), _leaky()) for a, b in pairwise([channels, *widths])]
+    generator = nn.Sequential(_latents(latent), *up, _up(width, channels), nn.Tanh())
+    return generator, nn.Sequential(*down, nn.Conv2d(widths[-1], 1, 4), nn.Flatten(0))
 
 
-def _residual(channels: int, width: int, latent: int) -> tuple[nn.Module, nn.Module]:
+def _residual(levels: int, channels: int, width: int, latent: int) -> Networks:
+    widths = [width * 2**level for level in range(levels)]
     up = [
         nn.Sequential(_up(a, b, first=n == 0), _normal(b), _gated(b, lambda b=b: _normal(b)))  # type: ignore[misc]
-        for n, (a, b) in enumerate(pairwise([latent, 4 * width, 2 * width, width]))
+        for n, (a, b) in enumerate(pairwise([latent, *widths[::-1]]))
     ]
-    down = [
-        nn.Sequential(_down(a, b), _leaky(), _gated(b, _leaky))
-        for a, b in pairwise([channels, width, 2 * width, 4 * width])
-    ]
-    generator = nn.Sequential(_codes(latent), *up, _up(width, channels), nn.Tanh())
-    return generator, nn.Sequential(*down, nn.Conv2d(4 * width, 1, 4), nn.Flatten(0))
+    down = [nn.Sequential(_down(a, b), _leaky(), _gated(b, _leaky)) for a, b in pairwise([channels, *widths])]
+    generator = nn.Sequential(_latents(latent), *up, _up(width, channels), nn.Tanh())
+    return generator, nn.Sequential(*down, nn.Conv2d(widths[-1], 1, 4), nn.Flatten(0))
 
 
 def _conv(channels_in: int, channels_out: int, kernel: int = 3, bias: bool = True) -> nn.Conv2d:
     return nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2, bias=bias)
 
 
-def _resnet(channels: int, width: int, latent: int) -> tuple[nn.Module, nn.Module]:
+def _resnet(levels: int, channels: int, width: int, latent: int) -> Networks:
     def enlarge(kernel: int) -> nn.Module:
         return nn.Sequential(Double(), _conv(width, width, kernel))
 
@@ -133,49 +143,72 @@ def _resnet(channels: int, width: int, latent: int) -> tuple[nn.Module, nn.Modul
 
     generator = nn.Sequential(
         nn.Linear(latent, 16 * width), nn.Unflatten(1, (width, 4, 4)),
-        up(), up(), up(), _normal(width), _conv(width, channels), nn.Tanh(),
+        *(up() for _ in range(levels)), _normal(width), _conv(width, channels), nn.Tanh(),
     )  # fmt: skip
     critic = nn.Sequential(
-        down(channels), down(width), plain(), plain(), nn.ReLU(), SumPool(), nn.Linear(width, 1), nn.Flatten(0)
-    )
+        *(down(width if level else channels) for level in range(levels - 1)), plain(), plain(),
+        nn.ReLU(), SumPool(), nn.Linear(width, 1), nn.Flatten(0),
+    )  # fmt: skip
     return generator, critic
 
 
-def _mlp(shape: tuple[int, int, int], width: int, latent: int) -> tuple[nn.Module, nn.Module]:
+def _mlp(shape: tuple[int, int, int], width: int, latent: int) -> Networks:
     pixels = shape[0] * shape[1] * shape[2]
     generator = nn.Sequential(nn.Linear(latent, width), nn.ReLU(), nn.Linear(width, pixels), nn.Unflatten(1, shape))
     critic = nn.Sequential(nn.Flatten(), nn.Linear(pixels, width), nn.ReLU(), nn.Linear(width, 1), nn.Flatten(0))
     return generator, critic
 
 
-def build(
-    *, network: str, width: int, latent: int, shape: tuple[int, int, int], spectral: bool
-) -> tuple[nn.Module, nn.Module]:
+class _Float32(nn.Module):
+    """A module that computes in float32 also where autocast would not."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor) -> Tensor:
+        known = torch.amp.is_autocast_available(x.device.type)  # not of `meta`, where operations are counted
+        with torch.autocast(x.device.type if known else "cpu", enabled=False):
+            y: Tensor = self.module(x)
+            return y
+
+
+def _normalise(critic: nn.Module) -> None:
+    """Divide every layer by its largest singular value.
+
+    One power iteration per forward pass in training mode estimates it, for a kernel that of an (out, rest) matrix.
+
+    Reference: Miyato et al., Spectral Normalization for Generative Adversarial Networks, ICLR 2018.
+    """
+    for layer in list(critic.modules()):
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            spectral_norm(layer)
+            layer.set_submodule(ITERATION, _Float32(layer.get_submodule(ITERATION)))
+
+
+def build(network: Network, shape: tuple[int, int, int]) -> Networks:
     """Build a generator and a critic.
 
     Args:
-        network: `dcgan`, `residual`, `resnet` or `mlp`.
-        width: channels of the widest map but two (dcgan, residual), of every map (resnet), units of the hidden layer
-        (mlp).
-        latent: dimensions of a code.
-        shape: channels, height and width of an image.
-        spectral: whether every layer of the critic is divided by its largest singular value, as one power iteration per
-            forward pass in training mode estimates it (Miyato et al. 2018; a kernel is taken as an (out, rest) matrix).
+        network: Their architecture. Its width is the number of channels of the largest map (dcgan, residual), of every
+            map (resnet) or the number of units of the hidden layer (mlp).
+        shape: Channels, height and width of an image.
 
     Raises:
-        UserError: if a convolutional network is asked for images other than 32x32.
+        UserError: If the network does not make images of this shape.
     """
-    channels, height, wide = shape
-    if network != "mlp" and (height, wide) != (SIDE, SIDE):
-        raise UserError(
-            f"network {network} makes {SIDE}x{SIDE} images, the data set has {height}x{wide}: network mlp does."
-        )
     convolutional = {"dcgan": _dcgan, "residual": _residual, "resnet": _resnet}
-    generator, critic = (
-        _mlp(shape, width, latent) if network == "mlp" else convolutional[network](channels, width, latent)
-    )
-    if spectral:
-        for layer in critic.modules():
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                spectral_norm(layer)
+    channels, height, width = shape
+    if network.network == "mlp":
+        generator, critic = _mlp(shape, network.width, network.latent)
+    elif height == width and height in LEVELS and channels in (1, 3):
+        make = convolutional[network.network]
+        generator, critic = make(LEVELS[height], channels, network.width, network.latent)
+    else:
+        raise UserError(
+            f"network {network.network} makes images of 16x16, 32x32 or 64x64 pixels with 1 or 3 channels, but the data"
+            f" set has {height}x{width} with {channels}; network mlp makes images of any size."
+        )
+    if network.spectral_norm:
+        _normalise(critic)
     return generator, critic

@@ -1,4 +1,4 @@
-r"""Penalties of the critic's slope, differentiable in the critic's weights.
+r"""Penalties of the gradient of the critic in its input, differentiable in the critic's weights.
 
 With the gradient $g = \nabla_x C(x)$ of the critic's raw output at each point:
 
@@ -9,13 +9,13 @@ With the gradient $g = \nabla_x C(x)$ of the critic's raw output at each point:
 | gp      | E (||g|| - 1)^2              | interpolated      | Gulrajani et al. 2017             |
 | lp      | E max(0, ||g|| - 1)^2        | interpolated      | Petzka et al. 2018                |
 
-The norm is over all pixels of one image; a point between a real and a fake image is drawn once per image.
+The norm is over all pixels of one image; one point between a real and a fake image is sampled per pair.
 """
 
 import torch
 from torch import Tensor
 
-EPSILON = 1e-12  # inside the root, whose slope at zero is infinite
+EPSILON = 1e-12  # inside the root, whose derivative at zero is infinite
 USUAL_POINTS = {"r1": "real", "r2": "fake", "gp": "interpolated", "lp": "interpolated"}
 
 
@@ -24,13 +24,13 @@ def interpolate(real: Tensor, fake: Tensor, share: Tensor) -> Tensor:
     return torch.lerp(fake, real, share[:, None, None, None])
 
 
-def slopes(outputs: Tensor, points: Tensor) -> Tensor:
+def gradients(outputs: Tensor, points: Tensor) -> Tensor:
     """Return the gradient of each critic output in its own point, of the points' shape, with its graph."""
     (gradient,) = torch.autograd.grad(outputs.sum(), points, create_graph=True)
     return gradient
 
 
-def norms(gradient: Tensor) -> Tensor:
+def gradient_norms(gradient: Tensor) -> Tensor:
     """Return the norm over all pixels of each image's gradient, `(n,)`."""
     return (gradient.flatten(1).square().sum(1) + EPSILON).sqrt()
 
@@ -40,18 +40,21 @@ def penalty(name: str, gradient: Tensor, axis: str = "image") -> Tensor:
 
     Args:
         name: `r1`, `r2`, `gp` or `lp`.
-        gradient: of the critic's outputs, `(n, c, h, w)`, with its graph.
+        gradient: Gradient of the critic's outputs, `(n, c, h, w)`, with its graph.
         axis: `image`, the norm over all pixels; `last`, for r1 and r2 only, the mean over rows of the squared norm
             along the last axis, a mistake found in copies of report 001's code that makes the penalty c * h times
             weaker.
+
+    Raises:
+        ValueError: If `name` is none of them.
     """
     match name:
         case "r1" | "r2":
             squares = gradient.square()
             return squares.flatten(1).sum(1).mean() if axis == "image" else squares.sum(-1).mean()
         case "gp":
-            return (norms(gradient) - 1).square().mean()
+            return (gradient_norms(gradient) - 1).square().mean()
         case "lp":
-            return (norms(gradient) - 1).relu().square().mean()
+            return (gradient_norms(gradient) - 1).relu().square().mean()
         case _:
             raise ValueError(f"{name} is not a penalty")

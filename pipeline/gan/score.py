@@ -1,7 +1,5 @@
 """Scoring of one run: its stored generators by distances to real images, the last one also by latent studies."""
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,220 +10,183 @@ from torch import Tensor
 from pipeline.data import store
 from pipeline.features import evaluator as evaluators
 from pipeline.features.evaluator import Evaluator
-from pipeline.gan import model as models
 from pipeline.gan import studies
-from pipeline.gan.images import judged
-from pipeline.gan.model import Model
-from pipeline.gan.sample import Sampler, draw
-from pipeline.metrics import seeds as over
-from pipeline.metrics.pictures import entropy, mean_distance, shares, sharpness, total_variation
+from pipeline.gan.evaluate import COMPARED, Generated, RealStatistics, evaluate
+from pipeline.gan.images import evaluation_split
+from pipeline.gan.model import TrainedGan
+from pipeline.gan.sample import Sampler, sample_latents
+from pipeline.gan.settings import Sampling, Scoring
+from pipeline.metrics import summary
+from pipeline.metrics.pictures import mean_distance
 from pipeline.runtime import seeding
+from pipeline.runtime.context import Context
 from pipeline.runtime.progress import bar
 
-GRID = 100  # samples shown of every stored generator, from the same codes
-COMPARED = 500  # samples between which the mean distance is taken
-SQUARES = 5  # traversals measured
-POINTS = 1000  # at which the critic's slope is measured
+GRID = 100  # samples shown of every stored generator, from the same latents
+SQUARES = 5  # traversals that are measured
+POINTS = 1000  # points at which the norm of the critic's gradient is measured
 
 
-def score(
-    data: Path,
-    model: Path,
-    features: Path,
-    output: Path,
-    *,
-    samples: int,
-    final_samples: int,
-    normalisation: str,
-    normalisation_batches: int,
-    dimensions: int,
-    perturbed: list[int],
-    scales: list[float],
-    codes: int,
-    pairs: int,
-    device: torch.device,
-) -> None:
-    """Score every stored generator of every seed; write `metrics.json`, and pictures of the first seed as arrays.
+def score(data: Path, model: Path, features: Path, output: Path, settings: Scoring, context: Context) -> None:
+    """Score every stored generator of every seed; write `metrics.json`, and images of the first seed as arrays.
 
     Args:
-        data: folder of the data set.
-        model: folder of the trained networks.
-        features: folder of the evaluator.
-        output: folder to write into.
-        samples, final_samples: images generated for the scores along the way, and for those of the last generator.
-        normalisation, normalisation_batches: see `Sampler`.
-        dimensions: of the code, the first ones, whose perturbation is measured.
-        perturbed: dimensions whose perturbation is drawn.
-        scales: sizes of the perturbations.
-        codes: that are perturbed.
-        pairs: of codes that are interpolated.
-        device: where to compute.
+        data: Folder of the data set.
+        model: Folder of the trained networks.
+        features: Folder of the evaluator.
+        output: Folder to write into.
+        settings: All hyperparameters of the scoring.
+        context: Where to compute.
     """
-    trained, judge = models.load(model), evaluators.load(features, device)
-    images = store.load(data, device)
-    split, test = judged(images)
-    real = Looks.of(judge, test)
-    seeds: dict[str, Any] = {}
-    with bar(len(trained.seeds) * (len(trained.snapshots) + 2), output.name.strip("."), "generator") as progress:
+    device, images = context.device, store.load(data, context.device)
+    trained, evaluator = TrainedGan.load(model), evaluators.load(features, device)
+    split, real = evaluation_split(images)
+    scorer = Scorer(model, trained, evaluator, real, settings, device)
+    seeds, more = {}, dict[str, Any]()
+    with bar(len(trained.seeds), output.name.strip("."), "seed") as progress:
         for seed in trained.seeds:
-            latents = draw(final_samples, trained.latent, (seed, "score"), device)
-            grid = draw(GRID, trained.latent, (seed, "grid"), device)
-            scored: dict[str, Any] = {"snapshots": {}}
-            grids = []
-            for step in trained.snapshots:
-                sampler = _sampler(trained, seed, step, normalisation, normalisation_batches, device)
-                last = step == trained.snapshots[-1]
-                seen = Seen.of(judge, sampler.images(latents[: final_samples if last else samples]))
-                scored["snapshots"][str(step)] = measure(judge, seen.first(samples), real)
-                grids.append(sampler.images(grid))
-                progress.update()
-            raw = _sampler(trained, seed, None, normalisation, normalisation_batches, device)
-            distances = {step: at["frechet_distance"] for step, at in scored["snapshots"].items()}
-            scored["best_step"] = int(min(distances, key=distances.__getitem__))
-            scored["final"] = measure(judge, seen, real)
-            scored["raw"] = measure(judge, Seen.of(judge, raw.images(latents)), real)
-            progress.update()
-            space = studies.Space(sampler, judge, mean_distance(seen.features[:COMPARED]))
-            critic = trained.critic(seed, device)
-            moved = draw(codes, trained.latent, (seed, "perturbed"), device)
-            ends = draw(2 * pairs, trained.latent, (seed, "pairs"), device).chunk(2)
-            between = min(POINTS, len(test), len(latents))
-            slopes = studies.critic_slopes(
-                critic, trained.scale.encode(test[:between]), trained.scale.encode(seen.images[:between]),
-                seeding.generator(seed, "slopes", device=device),
-            )  # fmt: skip
-            scored |= {
-                "perturbations": studies.perturbations(space, moved, min(dimensions, trained.latent), scales),
-                "traversal": studies.traversal(space, grid[:SQUARES]),
-                "interpolations": studies.interpolations(space, critic, *ends),
-                "slopes": studies.slope_summary(slopes),
+            samplers = {step: scorer.sampler(seed, step) for step in trained.snapshots}
+            scores, final = scorer.snapshots(seed, samplers)
+            last = samplers[trained.snapshots[-1]]
+            norms = scorer.gradient_norms(seed, final)
+            seeds[str(seed)] = {
+                **scores,
+                "raw": scorer.raw(seed),
+                **scorer.studies(seed, last, final),
+                "gradient_norms": studies.summary_of_norms(norms),
             }
             if seed == trained.seeds[0]:
-                shown = grid[: studies.SHOWN]
-                pictures = {
-                    "samples": torch.stack(grids),
-                    "perturbed": studies.perturbed(sampler, shown, perturbed, scales),
-                    "traversal": sampler.images(studies.square(grid[0])),
-                    **studies.mixtures(sampler, shown, draw(len(shown), trained.latent, (seed, "ends"), device)),
-                }
-                commonest = _commonest(judge, pictures["perturbed"][:, -1], images.card["classes"])
-                for name, pixels in pictures.items():
-                    np.save(output / f"{name}.npy", pixels.cpu().numpy())
-                np.save(output / "slopes.npy", slopes.cpu().numpy())
-            seeds[str(seed)] = scored
+                shown = scorer.shown(seed, samplers)
+                more["perturbed"] = scorer.commonest(shown["perturbed"][:, -1], images.card["classes"])
+                for name, array in {**shown, "gradient_norms": norms}.items():
+                    np.save(output / f"{name}.npy", array.cpu().numpy())
             progress.update()
+    facts = {"real": scorer.real.summary(), "classes": images.card["classes"], "grid": GRID}
     protocol = {
-        **judge.protocol(final_samples),
+        **evaluator.protocol(settings.final_samples),
         "data": images.card["name"],
         "split": split,
-        "snapshot_images": samples,
-        "generator": "running average of the weights; raw: the last weights themselves",
-        "normalisation": "statistics of each batch of 64"
-        if normalisation == "batch"
-        else f"standing statistics, mean over {normalisation_batches} batches of 64",
+        "snapshot_images": settings.samples,
+        **_protocol(settings.sampling),
     }
-    metrics = {
-        "protocol": protocol,
-        "real": real.summary(),
-        "classes": images.card["classes"],
-        "grid": GRID,
-        "alphas": list(studies.ALPHAS),
-        "perturbed": dict(zip(map(str, perturbed), commonest, strict=True)),
-        "seeds": seeds,
-        "mean": over.mean(seeds),
-        "spread": over.spread(seeds),
-    }
-    (output / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    summary.write(output, protocol, seeds, **facts, alphas=studies.ALPHAS, **more)
 
 
-@dataclass(frozen=True)
-class Seen:
-    """Generated images with what the feature network makes of them.
-
-    Args:
-        images: uint8 `(n, c, h, w)`.
-        features: `(n, d)`.
-        logits: `(n, classes)`.
-    """
-
-    images: Tensor
-    features: Tensor
-    logits: Tensor
-
-    @classmethod
-    def of(cls, judge: Evaluator, images: Tensor) -> "Seen":
-        """Show uint8 images `(n, c, h, w)` to the feature network."""
-        return cls(images, *judge.network.extract(images))
-
-    def first(self, count: int) -> "Seen":
-        """Return the first `count` images alone."""
-        return Seen(self.images[:count], self.features[:count], self.logits[:count])
-
-
-@dataclass(frozen=True)
-class Looks:
-    """What real images look like to the feature network and by themselves.
-
-    Args:
-        shares: of the labels that the network gives them, `(classes,)`.
-        distance: mean between the features of two images.
-        sharpness: mean variance of the Laplacian.
-    """
-
-    shares: Tensor
-    distance: float
-    sharpness: float
-
-    @classmethod
-    def of(cls, judge: Evaluator, images: Tensor) -> "Looks":
-        """Look at uint8 images `(n, c, h, w)`."""
-        features, logits = judge.network.extract(images)
-        labels = shares(logits.argmax(1), logits.shape[1])
-        return cls(labels, mean_distance(features[:COMPARED]), sharpness(images / 255).mean().item())
-
-    def summary(self) -> dict[str, Any]:
-        return {"shares": self.shares.tolist(), "distance": self.distance, "sharpness": self.sharpness}
-
-
-def measure(judge: Evaluator, seen: Seen, real: Looks) -> dict[str, Any]:
-    """Score generated images.
-
-    Args:
-        judge: the feature network with its reference.
-        seen: the images.
-        real: the looks of real images.
-
-    Returns:
-        The scores of `Evaluator.rate`; the classifier's mean `confidence`; `shares` of its labels, their entropy
-        `label_entropy` in nats, their total variation distance `label_distance` from those of real images, and the
-        number of `missing_classes`; `diversity`, the mean distance of two images' features as a multiple of that of
-        real ones; and `sharpness` as a multiple of that of real ones.
-    """
-    labels = shares(seen.logits.argmax(1), seen.logits.shape[1])
+def _protocol(sampling: Sampling) -> dict[str, Any]:
+    standing = f"standing statistics, mean over {sampling.normalisation_batches} batches of 64"
     return {
-        **judge.rate(seen.features, seen.logits),
-        "confidence": seen.logits.double().softmax(1).amax(1).mean().item(),
-        "shares": labels.tolist(),
-        "label_entropy": entropy(labels).item(),
-        "label_distance": total_variation(labels, real.shares),
-        "missing_classes": int((labels == 0).sum()),
-        "diversity": mean_distance(seen.features[:COMPARED]) / real.distance,
-        "sharpness": sharpness(seen.images / 255).mean().item() / real.sharpness,
+        "generator": "running average of the weights; raw: the last weights themselves",
+        "normalisation": standing if sampling.normalisation == "standing" else "statistics of each batch of 64",
+        "generator_precision": sampling.precision,
     }
 
 
-def _commonest(judge: Evaluator, grids: Tensor, classes: list[str] | None) -> list[str]:
-    """Return the label that the most images of each grid get, by its name; `grids` are uint8 `(k, n, c, h, w)`."""
-    numbers = [judge.network.extract(grid)[1].argmax(1).mode().values.item() for grid in grids]
-    return [classes[int(number)] if classes else str(number) for number in numbers]
+class Scorer:
+    """Everything that is measured of one trained run; all randomness is a function of the seed and its purpose.
 
+    Args:
+        folder: Folder of the trained networks.
+        trained: What they are.
+        evaluator: The feature network with its reference statistics.
+        images: Images of the evaluation split, uint8 `(n, c, h, w)`.
+        settings: All hyperparameters of the scoring.
+        device: Where to compute.
+    """
 
-def _sampler(
-    trained: Model, seed: int, step: int | None, normalisation: str, batches: int, device: torch.device
-) -> Sampler:
-    """Return a sampler of the generator after `step` updates, or of the last one itself, not its average."""
-    net = trained.raw_generator(seed, device) if step is None else trained.generator(seed, step, device)
-    random = seeding.generator(seed, "normalisation", device=device)
-    return Sampler(
-        net, trained.scale, normalisation=normalisation, batches=batches, random=random, latent=trained.latent
-    )
+    def __init__(
+        self,
+        folder: Path,
+        trained: TrainedGan,
+        evaluator: Evaluator,
+        images: Tensor,
+        settings: Scoring,
+        device: torch.device,
+    ) -> None:
+        self.folder, self.trained, self.evaluator, self.images = folder, trained, evaluator, images
+        self.settings, self.device = settings, device
+        self.real = RealStatistics.of(evaluator, images)
+
+    def latents(self, count: int, seed: int, purpose: str) -> Tensor:
+        """Return latents `(count, latent)` that are a function of seed and purpose."""
+        return sample_latents(count, self.trained.network.latent, (seed, purpose), self.device)
+
+    def sampler(self, seed: int, step: int | None) -> Sampler:
+        """Return a sampler of the generator after `step` steps; of the last one itself, not its average, for `None`."""
+        trained, device = self.trained, self.device
+        if step is None:
+            generator = trained.raw_generator(self.folder, seed, device)
+        else:
+            generator = trained.generator(self.folder, seed, step, device)
+        random = seeding.generator(seed, "normalisation", device=device)
+        return Sampler(generator, trained.scale, self.settings.sampling, trained.network.latent, random)
+
+    def snapshots(self, seed: int, samplers: dict[int, Sampler]) -> tuple[dict[str, Any], Generated]:
+        """Evaluate the averaged generators of one seed.
+
+        Args:
+            seed: Seed of the training.
+            samplers: The generators by step, the last one last.
+
+        Returns:
+            Scores of all `snapshots` on equally many images; the `best_step`, which has the smallest Fréchet distance;
+            scores of the `final` generator on more images; and these images.
+        """
+        latents = self.latents(self.settings.final_samples, seed, "score")
+        count, last = self.settings.samples, list(samplers)[-1]
+        scores = {}
+        for step, sampler in samplers.items():
+            images = sampler.images(latents if step == last else latents[:count])
+            generated = Generated.of(self.evaluator, images)
+            scores[str(step)] = evaluate(self.evaluator, generated.first(count), self.real)
+        best = min(scores, key=lambda step: scores[step]["frechet_distance"])
+        final = evaluate(self.evaluator, generated, self.real)
+        return {"snapshots": scores, "best_step": int(best), "final": final}, generated
+
+    def raw(self, seed: int) -> dict[str, Any]:
+        """Evaluate the last generator itself, not its average, on as many images as the final one."""
+        images = self.sampler(seed, None).images(self.latents(self.settings.final_samples, seed, "score"))
+        return evaluate(self.evaluator, Generated.of(self.evaluator, images), self.real)
+
+    def studies(self, seed: int, sampler: Sampler, final: Generated) -> dict[str, Any]:
+        """Return what `pipeline.gan.studies` measures of the latent space of the last averaged generator."""
+        wanted, latent = self.settings.studies, self.trained.network.latent
+        space = studies.Space(sampler, self.evaluator, mean_distance(final.features[:COMPARED]))
+        moved = self.latents(wanted.perturbed_latents, seed, "perturbed")
+        dimensions = min(wanted.perturbed_dimensions, latent)
+        ends = self.latents(2 * wanted.interpolation_pairs, seed, "pairs").chunk(2)
+        critic = self.trained.critic(self.folder, seed, self.device)
+        return {
+            "perturbations": studies.perturbations(space, moved, dimensions, wanted.perturbation_scales),
+            "traversal": studies.traversal(space, self.latents(GRID, seed, "grid")[:SQUARES]),
+            "interpolations": studies.interpolations(space, critic, *ends),
+        }
+
+    def gradient_norms(self, seed: int, final: Generated) -> Tensor:
+        """Return norms of the last critic's gradient between real images and those of the last generator, `(n,)`."""
+        count = min(POINTS, len(self.images), len(final.images))
+        critic, scale = self.trained.critic(self.folder, seed, self.device), self.trained.scale
+        random = seeding.generator(seed, "slopes", device=self.device)
+        real, fake = scale.encode(self.images[:count]), scale.encode(final.images[:count])
+        return studies.norms_between(critic, real, fake, random)
+
+    def shown(self, seed: int, samplers: dict[int, Sampler]) -> dict[str, Tensor]:
+        """Return the images of one seed that the report shows, uint8 `(..., c, h, w)`, by the name of their array."""
+        wanted, sampler, grid = self.settings.studies, list(samplers.values())[-1], self.latents(GRID, seed, "grid")
+        first = grid[: studies.SHOWN]
+        return {
+            "samples": torch.stack([each.images(grid) for each in samplers.values()]),
+            "perturbed": studies.perturbed(sampler, first, wanted.shown_dimensions, wanted.perturbation_scales),
+            "traversal": sampler.images(studies.square(grid[0])),
+            **studies.mixtures(sampler, first, self.latents(len(first), seed, "ends")),
+        }
+
+    def commonest(self, grids: Tensor, classes: list[str] | None) -> dict[str, str]:
+        """Return for each shown dimension the name of the label that most images of its grid get.
+
+        Args:
+            grids: Images with one dimension perturbed, uint8 `(dimensions, n, c, h, w)`.
+            classes: Names of the labels, where they have names.
+        """
+        labels = [int(self.evaluator.network.extract(grid)[1].argmax(1).mode().values) for grid in grids]
+        names = [classes[label] if classes else str(label) for label in labels]
+        return dict(zip(map(str, self.settings.studies.shown_dimensions), names, strict=True))

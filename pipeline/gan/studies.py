@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.features.evaluator import Evaluator
-from pipeline.gan.penalties import interpolate, norms, slopes
+from pipeline.gan.penalties import gradient_norms, gradients, interpolate
 from pipeline.gan.sample import Sampler
 from pipeline.metrics.pictures import colour, entropy, shares, sharpness
 
@@ -24,53 +24,49 @@ TOP = 10  # dimensions compared between two rankings
 
 @dataclass(frozen=True)
 class Space:
-    """A generator with the network that looks at its images.
+    """The latent space of a generator, as an evaluator sees its images.
 
     Args:
-        sampler: the generator.
-        evaluator: the feature network and its reference.
-        unit: mean distance between the features of two samples.
+        sampler: The generator.
+        evaluator: The feature network with its reference statistics.
+        unit: Mean distance between the features of two samples.
     """
 
     sampler: Sampler
     evaluator: Evaluator
     unit: float
 
-    def seen(self, codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return images, features in units, and logits of codes `(n, latent)`."""
-        images = self.sampler.images(codes)
-        return images, *self.look(images)
+    def generate(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return images, features in units, and logits of latents `(n, latent)`."""
+        images = self.sampler.images(latents)
+        return images, *self.extract(images)
 
-    def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return features in units and logits of uint8 images `(n, c, h, w)`."""
         features, logits = self.evaluator.network.extract(images)
         return features.double() / self.unit, logits
 
 
-def perturbations(space: Space, codes: Tensor, dimensions: int, scales: Sequence[float]) -> dict[str, Any]:
-    """Measure what adding to one dimension of a code changes, for the first `dimensions` ones and every scale.
+def perturbations(space: Space, latents: Tensor, dimensions: int, scales: Sequence[float]) -> dict[str, Any]:
+    """Measure what adding to one latent dimension changes, for the first `dimensions` ones and every scale.
 
     Args:
-        space: the generator.
-        codes: `(n, latent)`.
-        dimensions: how many are measured.
-        scales: what is added.
+        space: The latent space.
+        latents: Latents that are perturbed, `(n, latent)`.
+        dimensions: Number of dimensions that are measured.
+        scales: What is added.
 
     Returns:
         Per scale, lists over dimensions: `flips`, the share of images whose label changes; `colour`, the mean distance
         of the mean colour, in grey levels; `distance` of features in units; `entropy` in nats of the labels of all
         perturbed images; and `overlap`, the share of dimensions common to the ten that change colours and labels most.
     """
-    images, features, logits = space.seen(codes)
+    images, features, logits = space.generate(latents)
     labels, tints, classes = logits.argmax(1), colour(images), logits.shape[1]
     result: dict[str, Any] = {}
     for scale in scales:
-        moved = []
-        for dimension in range(dimensions):
-            shifted = codes.clone()
-            shifted[:, dimension] += scale
-            moved.append(space.sampler.images(shifted))
-        new_features, new_logits = space.look(torch.cat(moved))
+        moved = [space.sampler.images(_shifted(latents, dimension, scale)) for dimension in range(dimensions)]
+        new_features, new_logits = space.extract(torch.cat(moved))
         rows = [
             [
                 (new_labels != labels).double().mean().item(),
@@ -79,7 +75,7 @@ def perturbations(space: Space, codes: Tensor, dimensions: int, scales: Sequence
                 entropy(shares(new_labels, classes)).item(),
             ]
             for new_images, there, new_labels in zip(
-                moved, new_features.split(len(codes)), new_logits.argmax(1).split(len(codes)), strict=True
+                moved, new_features.split(len(latents)), new_logits.argmax(1).split(len(latents)), strict=True
             )
         ]
         table = dict(zip(("flips", "colour", "distance", "entropy"), map(list, zip(*rows, strict=True)), strict=True))
@@ -90,35 +86,39 @@ def perturbations(space: Space, codes: Tensor, dimensions: int, scales: Sequence
     return result
 
 
-def perturbed(sampler: Sampler, codes: Tensor, dimensions: Sequence[int], scales: Sequence[float]) -> Tensor:
-    """Shift each of `dimensions` of codes `(n, latent)`; return images, uint8 `(dimensions, scales, n, c, h, w)`."""
-    grids = []
-    for dimension in dimensions:
-        for scale in scales:
-            shifted = codes.clone()
-            shifted[:, dimension] += scale
-            grids.append(sampler.images(shifted))
+def perturbed(sampler: Sampler, latents: Tensor, dimensions: Sequence[int], scales: Sequence[float]) -> Tensor:
+    """Return images of latents `(n, latent)` that are shifted in each of `dimensions` by each of `scales`.
+
+    They are uint8 `(dimensions, scales, n, c, h, w)`.
+    """
+    grids = [sampler.images(_shifted(latents, dimension, scale)) for dimension in dimensions for scale in scales]
     return torch.stack(grids).view(len(dimensions), len(scales), *grids[0].shape)
 
 
-def square(code: Tensor) -> Tensor:
-    """Return codes `(100, latent)`: `code` `(latent,)` with its first two dimensions on a 10 x 10 grid over [-1, 1]."""
-    axis = torch.linspace(-1, 1, SIDE, device=code.device)
-    codes = code.repeat(SIDE * SIDE, 1)
-    codes[:, 0], codes[:, 1] = axis.repeat_interleave(SIDE), axis.repeat(SIDE)
-    return codes
+def _shifted(latents: Tensor, dimension: int, scale: float) -> Tensor:
+    shifted = latents.clone()
+    shifted[:, dimension] += scale
+    return shifted
 
 
-def traversal(space: Space, codes: Tensor) -> dict[str, float]:
-    """Measure how evenly features change over the squares around codes `(n, latent)`.
+def square(latent: Tensor) -> Tensor:
+    """Return latents `(100, d)`: `latent` `(d,)` with its first two dimensions on a 10 x 10 grid over [-1, 1]."""
+    axis = torch.linspace(-1, 1, SIDE, device=latent.device)
+    latents = latent.repeat(SIDE * SIDE, 1)
+    latents[:, 0], latents[:, 1] = axis.repeat_interleave(SIDE), axis.repeat(SIDE)
+    return latents
+
+
+def traversal(space: Space, latents: Tensor) -> dict[str, float]:
+    """Measure how evenly features change over the squares around latents `(n, d)`.
 
     Returns:
         `path`, the mean over rows and columns of the summed steps from end to end; `largest_step`; both in units; and
         `unevenness`, the largest step divided by the mean step.
     """
     steps = []
-    for code in codes:
-        _, features, _ = space.seen(square(code))
+    for latent in latents:
+        _, features, _ = space.generate(square(latent))
         table = features.view(SIDE, SIDE, -1)
         steps.append(torch.stack([(table[1:] - table[:-1]).norm(dim=2).T, (table[:, 1:] - table[:, :-1]).norm(dim=2)]))
     every = torch.stack(steps)  # (n, direction, line, step)
@@ -130,11 +130,12 @@ def traversal(space: Space, codes: Tensor) -> dict[str, float]:
 
 
 def mixtures(sampler: Sampler, first: Tensor, second: Tensor) -> dict[str, Tensor]:
-    """Mix two sets of samples, alpha first + (1 - alpha) second, as codes and as pixels.
+    """Mix two sets of samples, alpha first + (1 - alpha) second, as latents and as pixels.
 
     Args:
-        sampler: the generator.
-        first, second: codes `(n, latent)`.
+        sampler: The generator.
+        first: Latents `(n, latent)`.
+        second: As many others.
 
     Returns:
         `latent` and `pixel`, each uint8 `(11, n, c, h, w)`, alpha = 0, 0.1, ..., 1; the two agree at both ends.
@@ -147,7 +148,7 @@ def mixtures(sampler: Sampler, first: Tensor, second: Tensor) -> dict[str, Tenso
 
 
 def interpolations(space: Space, critic: nn.Module, first: Tensor, second: Tensor) -> dict[str, dict[str, Any]]:
-    """Measure images between those of two sets of codes `(n, latent)`, mixed in latent and in pixel space.
+    """Measure images between those of two sets of latents `(n, latent)`, mixed in latent and in pixel space.
 
     Returns:
         For `latent` and `pixel`, lists over the eleven weights: `frechet_distance`, `critic` output, `confidence` and
@@ -187,21 +188,21 @@ def _between(space: Space, critic: nn.Module, images: Tensor) -> tuple[dict[str,
     return values, features.double() / space.unit
 
 
-def critic_slopes(critic: nn.Module, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
+def norms_between(critic: nn.Module, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
     """Return the norm of the critic's gradient at one point between each real and fake image `(n, c, h, w)`, `(n,)`."""
     share = torch.rand(len(real), generator=random, device=real.device)
     found = []
-    for x in interpolate(real, fake, share).split(256):
-        points = x.detach().requires_grad_()
-        found.append(norms(slopes(critic(points), points).detach()))
+    for part in interpolate(real, fake, share).split(256):
+        points = part.detach().requires_grad_()
+        found.append(gradient_norms(gradients(critic(points), points).detach()))
     return torch.cat(found)
 
 
-def slope_summary(found: Tensor) -> dict[str, float]:
-    """Return mean, standard deviation, 99th percentile and the share above 1.1 of slopes `(n,)`."""
+def summary_of_norms(norms: Tensor) -> dict[str, float]:
+    """Return mean, standard deviation, 99th percentile and the share above 1.1 of gradient norms `(n,)`."""
     return {
-        "mean": found.mean().item(),
-        "spread": found.std().item(),
-        "percentile_99": found.quantile(0.99).item(),
-        "above_1.1": (found > 1.1).double().mean().item(),
+        "mean": norms.mean().item(),
+        "spread": norms.std().item(),
+        "percentile_99": norms.quantile(0.99).item(),
+        "above_1.1": (norms > 1.1).double().mean().item(),
     }

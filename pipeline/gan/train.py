@@ -1,158 +1,165 @@
-"""Training of generative adversarial networks: a critic step, a generator step, and what is kept of both."""
+"""Training of generative adversarial networks: critic steps, a generator step, and what is measured of both."""
 
 import copy
-import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline.data import store
-from pipeline.gan import losses, model
-from pipeline.gan import network as networks
+from pipeline.gan import losses, network
 from pipeline.gan.average import Average
-from pipeline.gan.images import judged, stretched
-from pipeline.gan.model import Model, Scale, save_weights, snapshot_name
-from pipeline.gan.penalties import USUAL_POINTS, interpolate, norms, penalty, slopes
-from pipeline.runtime import history, seeding
-from pipeline.runtime.adam import Adam
-from pipeline.runtime.checkpoint import Checkpoint
+from pipeline.gan.images import evaluation_split, stretched
+from pipeline.gan.model import Scale, TrainedGan
+from pipeline.gan.penalties import gradient_norms, gradients, interpolate
+from pipeline.gan.settings import Training
+from pipeline.gan.trainer import Player, Trainer
+from pipeline.runtime import seeding, training, weights
+from pipeline.runtime.context import Context, Row
 from pipeline.runtime.errors import UserError
-from pipeline.runtime.progress import bar
+from pipeline.runtime.training import Duration
+from pipeline.runtime.weights import Weights
 
-HELD_OUT = 1000  # judged images, and as many fakes, of the held-out estimates at most
+HELD_OUT = 1000  # images of the evaluation split, and as many fakes, of the held-out estimates at most
 # on training batches, means since the last row
 MEASURED = ("loss_real", "loss_fake", "penalty", "jsd", "w1", "loss_generator")
-REMEDY = "a smaller learning rate, a penalty or spectral_norm"  # against divergence
-PROBED = 256  # points between them at which the critic's slope is measured
+PROBED = 256  # points between them at which the norm of the critic's gradient is measured
 
 
 @dataclass(frozen=True)
-class Objective:
-    """What the two players play for.
+class Images:
+    """The images of one data set, on the device.
 
     Args:
-        loss: see `pipeline.gan.losses`.
-        penalty: `none`, or see `pipeline.gan.penalties`.
-        penalty_weight: factor of the penalty in the critic's loss.
-        penalty_interval: critic steps from one penalised step to the next, whose weight is multiplied by it.
-        penalty_points: `real`, `fake`, `interpolated`, or `usual` for the points that the penalty is known with.
-        r1_axis: `image` or `last`, see `pipeline.gan.penalties.penalty`.
+        train: Images to train on, uint8 `(n, c, h, w)`.
+        evaluation: First images of the evaluation split, as the networks see them.
+        scale: Scale of the pixels that the networks see.
     """
 
-    loss: str
-    penalty: str
-    penalty_weight: float
-    penalty_interval: int
-    penalty_points: str
-    r1_axis: str
+    train: Tensor
+    evaluation: Tensor
+    scale: Scale
 
-    def points(self, critic_step: int) -> str | None:
-        """Return where the penalty of critic step number `critic_step` is taken, `None` if it has none."""
-        if self.penalty == "none" or critic_step % self.penalty_interval:
-            return None
-        return USUAL_POINTS[self.penalty] if self.penalty_points == "usual" else self.penalty_points
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        _, channels, height, width = self.train.shape
+        return channels, height, width
 
 
-class Player:
-    """A network and its optimiser.
+def train(data: Path, output: Path, settings: Training, context: Context) -> None:
+    """Train one generator and critic per seed; write weights and learning curves.
+
+    Writes `network.json`, `history.csv` and for every seed the averaged generator at the end (`seed_0`) and at its
+    snapshots (`seed_0-step_30`), the last generator itself (`seed_0-raw`) and the last critic (`seed_0-critic`). The
+    columns `test_*` of the history are of training images where the set has no test split, see
+    `pipeline.gan.images.evaluation_split`.
 
     Args:
-        net: generator or critic.
-        learning_rate, betas, weight_decay: of Adam; weight decay is of the L2 kind.
-        decay_steps: own steps after which the learning rate would have fallen to 0 on a straight line; 0 keeps it.
+        data: Folder of the data set.
+        output: Folder to write into.
+        settings: All hyperparameters of the training.
+        context: Where to compute.
+
+    Raises:
+        UserError: If a batch is larger than the data set, if the network does not make images of its size, or if
+            training has diverged to numbers that are not finite.
+    """
+    loaded, schedule = store.load(data, context.device), settings.schedule
+    pixels, (_, evaluation) = stretched(loaded, "train"), evaluation_split(loaded)
+    if schedule.batch > len(pixels):
+        raise UserError(
+            f"batch {schedule.batch} is larger than the {len(pixels)} training images of {loaded.card['name']}."
+        )
+    scale = _scale(settings.network.network, pixels)
+    images = Images(pixels, scale.encode(evaluation[:HELD_OUT]), scale)
+    duration = Duration("step", schedule.steps, schedule.log_every, schedule.snapshots)
+    trainees = {
+        weights.name(seed): partial(GanTrainee, seed, settings, images, context.device) for seed in schedule.seeds
+    }
+    training.train(trainees, duration, output, context)
+    snapshots = sorted({*schedule.snapshots, schedule.steps})
+    TrainedGan(settings.network, images.shape, scale, schedule.seeds, tuple(snapshots)).save(output)
+
+
+class GanTrainee:
+    """A generator, its average and a critic in training, for one seed.
+
+    Args:
+        seed: Seed of the initialisation, of the order of the images and of the noise.
+        settings: All hyperparameters of the training.
+        images: What they are trained on and measured with.
+        device: Where to train.
     """
 
-    def __init__(
-        self, net: nn.Module, *, learning_rate: float, betas: list[float], weight_decay: float, decay_steps: int
-    ) -> None:
-        self.net = net.to(memory_format=torch.channels_last)  # a quarter faster
-        self._rate, self._decay_steps = learning_rate, decay_steps
-        self.optimiser = Adam(net.parameters(), learning_rate, (betas[0], betas[1]), weight_decay)
+    remedy = "a smaller learning rate, a penalty or spectral_norm"
 
-    def step(self, loss: Tensor, done: int) -> None:
-        """Descend one step after `done` earlier ones."""
-        if self._decay_steps:
-            self.optimiser.lr = self._rate * max(0.0, 1 - done / self._decay_steps)
-        self.optimiser.zero_grad()
-        # not autograd.grad: its results may have other strides than the weights, which the fused Adam does not notice
-        loss.backward(inputs=list(self.net.parameters()))
-        self.optimiser.step()
+    def __init__(self, seed: int, settings: Training, images: Images, device: torch.device) -> None:
+        self._seed, self._settings, self._images, self._device = seed, settings, images, device
+        with seeding.seeded(seed, "init"):
+            generator, critic = network.build(settings.network, images.shape)
+        players = Player(generator.to(device), settings.generator), Player(critic.to(device), settings.critic)
+        self.trainer = Trainer(*players, settings.objective, settings.precision, device)
+        self.average = Average(generator, settings.average)
+        self._batches = Batches(images.train, settings.schedule.batch, seed)
+        self._sums, self._steps = torch.zeros(len(MEASURED), device=device), 0  # since the last row of the history
+
+    def advance(self, number: int) -> None:
+        """Take one generator step after the critic's steps; all of it follows from seed and number."""
+        schedule, latent = self._settings.schedule, self._settings.network.latent
+        random = seeding.generator(self._seed, "step", number, device=self._device)
+        latents = torch.randn(
+            (schedule.critic_steps + 1, schedule.batch, latent), generator=random, device=self._device
+        )
+        shares = torch.rand((schedule.critic_steps, schedule.batch), generator=random, device=self._device)
+        for turn in range(schedule.critic_steps):
+            done = (number - 1) * schedule.critic_steps + turn
+            real = self._images.scale.encode(self._batches[done])
+            measured = self.trainer.critic_step(real, latents[turn], shares[turn], done)
+            self._sums[:-1] += measured / schedule.critic_steps
+        self._sums[-1] += self.trainer.generator_step(latents[-1], number - 1)
+        self.average.update(number - 1)
+        self._steps += 1
+
+    def measure(self, number: int) -> Mapping[int, Row]:
+        """Return means over the training batches since the last call, and the held-out estimates of this moment."""
+        random = seeding.generator(self._seed, "test", number, device=self._device)
+        row = dict(zip(MEASURED, (self._sums / self._steps).tolist(), strict=True))
+        row |= held_out(self.trainer, self._images.evaluation, random, self._settings.network.latent)
+        self._sums.zero_()
+        self._steps = 0
+        return {self._seed: row}
 
     def state(self) -> dict[str, Any]:
-        return {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict()}
+        return {
+            "generator": self.trainer.generator.state(),
+            "critic": self.trainer.critic.state(),
+            "average": self.average.network.state_dict(),
+        }
 
     def resume(self, state: dict[str, Any]) -> None:
-        self.net.load_state_dict(state["net"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.trainer.generator.resume(state["generator"])
+        self.trainer.critic.resume(state["critic"])
+        self.average.network.load_state_dict(state["average"])
 
-
-class Trainer:
-    """The two players; noise and images come from outside, so a step is a function of its arguments.
-
-    Args:
-        generator, critic: the players.
-        objective: what they play for.
-    """
-
-    def __init__(self, generator: Player, critic: Player, objective: Objective) -> None:
-        self.generator, self.critic, self.objective = generator, critic, objective
-
-    def critic_step(self, real: Tensor, codes: Tensor, shares: Tensor, done: int) -> Tensor:
-        """Improve the critic on one batch.
-
-        Args:
-            real: images as the networks see them, `(n, c, h, w)`.
-            codes: of as many fakes, `(n, latent)`.
-            shares: of the real image in each interpolated point, `(n,)`, from U(0, 1).
-            done: critic steps before this one.
-
-        Returns:
-            Its loss on real and on fake images, the unweighted penalty (0 where none was due), and the estimates of JSD
-            and W1 on this batch, `(5,)`.
-        """
-        aim, critic = self.objective, self.critic.net
-        with torch.no_grad():
-            fake = self.generator.net(codes)
-        points = aim.points(done)
-        real.requires_grad_(points == "real")
-        fake.requires_grad_(points == "fake")
-        on_real, on_fake = critic(real), critic(fake)
-        loss_real, loss_fake = losses.critic_loss(aim.loss, on_real, on_fake)
-        loss = loss_real + loss_fake
-        cost = torch.zeros_like(loss)
-        if points is not None:
-            match points:
-                case "real":
-                    gradient = slopes(on_real, real)
-                case "fake":
-                    gradient = slopes(on_fake, fake)
-                case _:
-                    between = interpolate(real, fake, shares).requires_grad_()
-                    gradient = slopes(critic(between), between)
-            cost = penalty(aim.penalty, gradient, aim.r1_axis)
-            loss = loss + aim.penalty_weight * aim.penalty_interval * cost
-        self.critic.step(loss, done)
-        with torch.no_grad():
-            estimates = losses.jsd_estimate(on_real, on_fake), losses.w1_estimate(on_real, on_fake)
-            return torch.stack([loss_real, loss_fake, cost, *estimates])
-
-    def generator_step(self, codes: Tensor, done: int) -> Tensor:
-        """Improve the generator on fakes from `codes` `(n, latent)` after `done` earlier steps; return its loss."""
-        loss = losses.generator_loss(self.objective.loss, self.critic.net(self.generator.net(codes)))
-        self.generator.step(loss, done)
-        return loss.detach()
+    def weights(self) -> Mapping[str, Weights]:
+        return {
+            weights.name(self._seed): weights.of(self.average.network),
+            weights.name(self._seed, "raw"): weights.of(self.trainer.generator.network),
+            weights.name(self._seed, "critic"): weights.of(self.trainer.critic.network),
+        }
 
 
 class Batches:
     """An endless stream of shuffled epochs; the last, smaller batch of an epoch is left out.
 
     Args:
-        images: uint8 `(n, c, h, w)`.
-        batch: images of each.
-        seed: of the order.
+        images: Images, uint8 `(n, c, h, w)`.
+        batch: Number of images in each batch.
+        seed: Seed of the order.
     """
 
     def __init__(self, images: Tensor, batch: int, seed: int) -> None:
@@ -169,155 +176,40 @@ class Batches:
         return self._images[self._order[place * self._batch : (place + 1) * self._batch]]
 
 
-def fit(
-    data: Path,
-    output: Path,
-    *,
-    network: dict[str, Any],
-    objective: dict[str, Any],
-    generator: dict[str, Any],
-    critic: dict[str, Any],
-    steps: int,
-    critic_steps: int,
-    batch: int,
-    ema: float,
-    ema_warmup: bool,
-    log_every: int,
-    snapshots: list[int],
-    seeds: list[int],
-    device: torch.device,
-    scratch: Path,
-    log: history.Log,
-) -> None:
-    """Train one generator and critic per seed; write weights and learning curves.
-
-    Writes `network.json`, averaged generators `seed_<s>_step_<n>.safetensors`, the last generator itself and the last
-    critic (`seed_<s>_raw`, `seed_<s>_critic`), and `history.csv`, whose column `epoch` counts generator steps. Its
-    columns `test_*` are of training images where the set has no test split, see `pipeline.gan.images.judged`.
+def held_out(trainer: Trainer, real: Tensor, random: torch.Generator, latent: int) -> dict[str, float]:
+    """Estimate both distances between real and as many fake images, and measure the critic's gradient between them.
 
     Args:
-        data: folder of the data set.
-        output: folder to write into.
-        network: `network`, `width`, `latent` and `spectral`, see `pipeline.gan.network.build`.
-        objective: the arguments of `Objective`.
-        generator, critic: the optimiser settings of `Player`.
-        steps: of the generator.
-        critic_steps: of the critic before each of the generator's.
-        batch: real images, and fakes, per step.
-        ema, ema_warmup: decay of the averaged generator, and whether it grows to that, see `Average`.
-        log_every: generator steps from one row of the history to the next.
-        snapshots: generator steps after which the averaged generator is stored; the last one always is.
-        seeds: of initialisation, order of the images and noise.
-        device: where to train.
-        scratch: folder of checkpoints.
-        log: called for each row of the history with seed, generator steps and measurements.
-
-    Raises:
-        UserError: if a batch is larger than the data set, or training has diverged to numbers that are not finite.
-    """
-    images = store.load(data, device)
-    train, (_, test) = stretched(images, "train"), judged(images)
-    if batch > len(train):
-        raise UserError(f"batch {batch} is larger than the {len(train)} training images of {images.card['name']}.")
-    latent = network["latent"]
-    build = {**network, "shape": list(train.shape[1:])}
-    trained = Model(output, build, _scale(network["network"], train), seeds, sorted({*snapshots, steps}))
-    weights = scratch / "weights"  # they must outlive a kill; the output folder does not
-    weights.mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, float]] = []
-    with bar(len(seeds) * steps, output.name.strip("."), "step") as progress:
-        for seed in seeds:
-            with seeding.seeded(seed, "init"):
-                nets = [net.to(device) for net in networks.build(**build)]
-            players = Trainer(Player(nets[0], **generator), Player(nets[1], **critic), Objective(**objective))
-            average = Average(nets[0], ema, ema_warmup)
-            real = Batches(train, batch, seed)
-            checkpoint = Checkpoint(scratch, f"seed_{seed}", device)
-            curve: list[dict[str, float]] = []
-            if state := checkpoint.load():
-                players.generator.resume(state["generator"])
-                players.critic.resume(state["critic"])
-                average.network.load_state_dict(state["average"])
-                curve = state["curve"]
-            elif 0 in snapshots:
-                save_weights(weights, snapshot_name(seed, 0), average.network)
-            done = int(curve[-1]["epoch"]) if curve else 0
-            progress.update(done)
-            sums = torch.zeros(len(MEASURED), device=device)
-            for step in range(done + 1, steps + 1):
-                random = seeding.generator(seed, "step", step, device=device)
-                codes = torch.randn((critic_steps + 1, batch, latent), generator=random, device=device)
-                shares = torch.rand((critic_steps, batch), generator=random, device=device)
-                for turn in range(critic_steps):
-                    number = (step - 1) * critic_steps + turn
-                    pixels = trained.scale.encode(real[number])
-                    sums[:-1] += players.critic_step(pixels, codes[turn], shares[turn], number) / critic_steps
-                sums[-1] += players.generator_step(codes[-1], step - 1)
-                average.update(step - 1)
-                progress.update()
-                if step in trained.snapshots:
-                    save_weights(weights, snapshot_name(seed, step), average.network)
-                if step % log_every == 0 or step == steps:
-                    since = step - (int(curve[-1]["epoch"]) if curve else 0)
-                    row = dict(zip(MEASURED, (sums / since).tolist(), strict=True))
-                    row |= held_out(
-                        players,
-                        trained.scale.encode(test[:HELD_OUT]),
-                        seeding.generator(seed, "test", step, device=device),
-                        latent,
-                    )
-                    history.must_be_finite(row, f"seed {seed}, generator step {step}", REMEDY)
-                    sums.zero_()
-                    curve.append({"seed": seed, "epoch": step, **row})
-                    log(seed, step, row)
-                    checkpoint.save(
-                        {
-                            "generator": players.generator.state(),
-                            "critic": players.critic.state(),
-                            "average": average.network.state_dict(),
-                            "curve": curve,
-                        },
-                        now=step == steps,
-                    )
-            save_weights(weights, f"seed_{seed}_raw", players.generator.net)
-            save_weights(weights, f"seed_{seed}_critic", players.critic.net)
-            rows += curve
-    for file in weights.iterdir():
-        shutil.copy(file, output)
-    model.save(trained)
-    history.write(output / "history.csv", rows)
-
-
-def held_out(players: Trainer, test: Tensor, random: torch.Generator, latent: int) -> dict[str, float]:
-    """Estimate both distances between judged images and as many fakes, and measure the critic's slope between them.
-
-    Args:
-        players: the generator in training, not its average, and the critic.
-        test: images as the networks see them; training images where the set has no others, see `judged`.
-        random: source of the codes and of the points between.
-        latent: dimensions of a code.
+        trainer: The generator in training, not its average, and the critic.
+        real: Images of the evaluation split, as the networks see them.
+        random: Source of the latents and of the points between.
+        latent: Number of latent dimensions.
 
     Returns:
         `test_jsd` and `test_w1`; the critic's mean outputs `test_real` and `test_fake`; mean and standard deviation
-        over points between real and fake images of the norm of its gradient, `slope` and `slope_spread`.
+        over points between real and fake images of the norm of its gradient, `gradient_norm` and
+        `gradient_norm_spread`.
     """
-    probe, critic = copy.deepcopy(players.generator.net), players.critic.net.eval()  # a copy: its statistics move
-    codes = torch.randn((len(test), latent), generator=random, device=test.device)
+    statistics = copy.deepcopy(trainer.generator.network.state_dict())  # of normalisation: generating moves them
+    trainer.critic.network.eval()
+    latents = torch.randn((len(real), latent), generator=random, device=real.device)
     with torch.no_grad():
-        fake = probe(codes)
-        on_real, on_fake = critic(test), critic(fake)
+        fake = trainer.generate(latents)
+        on_real, on_fake = trainer.criticise(real), trainer.criticise(fake)
         distances = losses.jsd_estimate(on_real, on_fake), losses.w1_estimate(on_real, on_fake)
-    share = torch.rand(len(test[:PROBED]), generator=random, device=test.device)
-    between = interpolate(test[:PROBED], fake[:PROBED], share).requires_grad_()
-    slope = norms(slopes(critic(between), between).detach())
-    critic.train()
-    values = torch.stack([*distances, on_real.mean(), on_fake.mean(), slope.mean(), slope.std()]).tolist()
-    return dict(zip(("test_jsd", "test_w1", "test_real", "test_fake", "slope", "slope_spread"), values, strict=True))
+    share = torch.rand(len(real[:PROBED]), generator=random, device=real.device)
+    between = interpolate(real[:PROBED], fake[:PROBED], share).requires_grad_()
+    norms = gradient_norms(gradients(trainer.criticise(between), between).detach())
+    trainer.critic.network.train()
+    trainer.generator.network.load_state_dict(statistics)
+    values = torch.stack([*distances, on_real.mean(), on_fake.mean(), norms.mean(), norms.std()]).tolist()
+    names = ("test_jsd", "test_w1", "test_real", "test_fake", "gradient_norm", "gradient_norm_spread")
+    return dict(zip(names, values, strict=True))
 
 
-def _scale(network: str, train: Tensor) -> Scale:
-    """Return [-1, 1] for generators that end in tanh, zero mean and unit deviation for the linear output of the mlp."""
-    if network != "mlp":
+def _scale(architecture: str, images: Tensor) -> Scale:
+    """Return [-1, 1] for generators that end in tanh, zero mean and unit variance for the linear output of the mlp."""
+    if architecture != "mlp":
         return Scale(0.5, 0.5)
-    pixels = train.double() / 255
+    pixels = images.double() / 255
     return Scale(pixels.mean().item(), pixels.std().item())

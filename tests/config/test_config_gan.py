@@ -1,22 +1,20 @@
 """The sections `dirac` and `gan` of params.yaml: what a hyperparameter reaches, and what is refused."""
 
-import copy
-from pathlib import Path
-
 import pytest
+from checkout import params
 
-from pipeline.config.params import expand, read
+from pipeline.config.params import expand
+from pipeline.gan.settings import Scoring, Training
+from pipeline.runtime import settings
 from pipeline.runtime.errors import UserError
-
-PARAMS = read(Path(__file__).parents[2] / "params.yaml")
 
 
 def changed(section, key, value):
-    """Return the addresses of the steps whose plan changes with one hyperparameter at the top of a section."""
-    params = copy.deepcopy(PARAMS)
-    params[section][key] = value
-    before = {plan.address: plan for plan in expand(PARAMS)}
-    return {plan.address for plan in expand(params) if before[plan.address] != plan}
+    """Return the addresses of the stages whose plan changes with one hyperparameter at the top of a section."""
+    content = params()
+    before = {plan.address: plan for plan in expand(content)}
+    content[section][key] = value
+    return {plan.address for plan in expand(content) if before[plan.address] != plan}
 
 
 @pytest.mark.parametrize(
@@ -25,7 +23,7 @@ def changed(section, key, value):
         ("penalty", "r1"), ("loss", "w1"), ("spectral_norm", True), ("network", "resnet"), ("width", 12),
     ],
 )  # fmt: skip
-def test_the_knobs_of_the_grid_reach_main_alone(key, value):
+def test_the_hyperparameters_of_the_grid_reach_main_alone(key, value):
     assert changed("gan", key, value) == {"train_gan@main"}
 
 
@@ -40,11 +38,24 @@ def test_the_form_of_a_penalty_does_not_reach_runs_that_have_none(key, value):
     assert not any(address.startswith("score") for address in reached)
 
 
-def test_knobs_of_scoring_train_nothing_and_those_of_training_score_nothing_anew():
+def test_scoring_does_not_reach_training_and_training_does_not_reach_scoring():
     assert {address.split("@")[0] for address in changed("gan", "samples", 500)} == {"score_gan"}
     assert {address.split("@")[0] for address in changed("gan", "batch", 32)} == {"train_gan"}
     assert changed("dirac", "frames", 10) == {"animate"}
     assert changed("dirac", "steps", 1000) == {"dirac"}
+    assert {address.split("@")[0] for address in changed("gan", "precision", "bf16")} == {"train_gan", "score_gan"}
+
+
+def test_plans_hold_the_settings_under_the_names_of_their_hyperparameters():
+    content = params()
+    names = set(content["gan"]) - {"runs"}
+    found = set()
+    for plan in expand(content):
+        for stage, kind in (("train_gan", Training), ("score_gan", Scoring)):
+            if plan.stage == stage:
+                assert settings.plain(settings.build(kind, plan.settings)) == plan.settings
+                found |= set(settings.flat(plan.settings))
+    assert found == names
 
 
 def test_every_cell_of_the_reports_is_planned():
@@ -52,9 +63,9 @@ def test_every_cell_of_the_reports_is_planned():
         plan.run: (
             plan.settings["objective"]["loss"],
             plan.settings["objective"]["penalty"],
-            plan.settings["network"]["spectral"],
+            plan.settings["network"]["spectral_norm"],
         )
-        for plan in expand(PARAMS)
+        for plan in expand(params())
         if plan.stage == "train_gan"
     }
     assert objectives == {
@@ -77,9 +88,10 @@ def test_every_cell_of_the_reports_is_planned():
     [
         (("gan", "penalty"), "r3", "gan.penalty: 'r3' is not one of none, r1, r2, gp, lp"),
         (("gan", "snapshots"), [301], "snapshots: 301 is beyond the last of"),
-        (("gan", "perturbed"), [64], "perturbed: 64 is no dimension of a code with 64"),
+        (("gan", "shown_dimensions"), [64], "shown_dimensions: there is no dimension 64 among 64"),
         (("gan", "generator_betas"), [0.5], "gan.generator_betas"),
-        (("gan", "ema"), 1.0, "gan.ema: 1.0 is not less than 1"),
+        (("gan", "ema_decay"), 1.0, "gan.ema_decay: 1.0 is not less than 1"),
+        (("gan", "precision"), "fp16", "gan.precision: 'fp16' is not one of fp32, tf32, bf16"),
         (("gan", "runs", "main"), {"data": "shapes32"}, "gan.runs.main.features: missing"),
         (("gan", "runs", "main"), {"data": "shapes32", "features": "shape32"}, "did you mean shapes32?"),
         (("dirac", "games"), {}, "dirac.games: missing or empty"),
@@ -89,11 +101,11 @@ def test_every_cell_of_the_reports_is_planned():
     ],
 )
 def test_what_cannot_be_run_is_refused(place, value, message):
-    params = copy.deepcopy(PARAMS)
-    inner = params
+    content = params()
+    inner = content
     for key in place[:-1]:
         inner = inner[key]
     inner[place[-1]] = value
     with pytest.raises(UserError) as error:
-        expand(params)
+        expand(content)
     assert message in str(error.value)

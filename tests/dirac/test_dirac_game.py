@@ -2,18 +2,23 @@
 
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from checkout import params
 
-from pipeline.config.params import expand, read
-from pipeline.dirac import game as dirac
-from pipeline.dirac.game import Field, Game
+from pipeline.config.dirac import GAMES
+from pipeline.dirac import outcome
+from pipeline.dirac.game import STRIDE, Field, play
+from pipeline.dirac.games import play_and_measure
+from pipeline.dirac.settings import Game, Games
 from pipeline.gan.losses import jsd_estimate, w1_estimate
+from pipeline.runtime import settings
 
-ROOT = Path(__file__).parents[2]
+
+def played(*games, std=0.7, **shared):
+    return play(Games(dict(zip("abcdef", games, strict=False)), initial_std=std, **shared))
 
 
 def objectives(game, psi0, psi1, theta):
@@ -21,7 +26,7 @@ def objectives(game, psi0, psi1, theta):
     real, fake = (psi1 + 0 * theta).reshape(1), (psi0 * theta + psi1).reshape(1)
     metric = {"jsd": jsd_estimate, "w1": w1_estimate}[game.loss](real, fake)
     penalty = {"none": 0 * psi0, "r1": psi0**2, "gp": (psi0.abs() - 1) ** 2}[game.penalty]
-    return metric, game.weight * penalty - metric
+    return metric, game.penalty_weight * penalty - metric
 
 
 @pytest.mark.parametrize("loss", ["jsd", "w1"])
@@ -62,20 +67,21 @@ def test_r1_makes_the_equilibrium_attract(gamma):
     game = Game("jsd", "r1", gamma / 4, False)  # (gamma / 2) R1 beside a metric twice as large
     found = eigenvalues(game)
     np.testing.assert_allclose(found, wanted, atol=1e-12)
-    np.testing.assert_allclose(2 * np.array(dirac.eigenvalues(game)), wanted, atol=1e-6)
+    np.testing.assert_allclose(2 * np.array(outcome.eigenvalues(game)), wanted, atol=1e-6)
     assert (found.real < 0).all()
 
 
 def test_eigenvalues_without_penalty_lie_on_the_imaginary_axis_but_for_the_offset():
-    jsd, w1 = (dirac.eigenvalues(Game(loss, "none", 0.0, False)) for loss in ("jsd", "w1"))
+    jsd, w1 = (outcome.eigenvalues(Game(loss, "none", 0.0, False)) for loss in ("jsd", "w1"))
     np.testing.assert_allclose(jsd, [-0.25, -0.25j, 0.25j], atol=1e-7)
     np.testing.assert_allclose(w1, [-1j, 0, 1j], atol=1e-7)
 
 
 def test_unregularised_w1_conserves_its_orbit():
-    start = dirac.draw_starts(50, 0.7, 0)
-    course = dirac.play([Game("w1", "none", 0.0, False)], start, steps=20_000, learning_rate=0.1, decay=0.0, stride=10)
-    psi0, psi1, theta = course.paths[0].T
+    game = Game("w1", "none", 0.0, False)
+    psi0, psi1, theta = (
+        played(game, steps=20_000, learning_rate=0.1, ema_decay=0.0, initial_points=50, seed=0).paths[0].T
+    )
     np.testing.assert_array_equal(psi1, psi1[0])
     invariant = psi0**2 + theta**2 - 0.1 * psi0 * theta  # alternating steps are a linear map of determinant one
     np.testing.assert_allclose(invariant, invariant[0], rtol=1e-9)
@@ -84,56 +90,54 @@ def test_unregularised_w1_conserves_its_orbit():
 @pytest.mark.parametrize("loss", ["jsd", "w1"])
 @pytest.mark.parametrize("weight", [0.01, 0.02, 0.05])
 def test_r1_contracts_at_the_rate_learning_rate_times_weight(loss, weight):
-    start = dirac.draw_starts(20, 0.3, 1)
-    course = dirac.play([Game(loss, "r1", weight, False)], start, steps=6000, learning_rate=0.05, decay=0.0, stride=5)
-    assert dirac.decay_rate(course.radii[0], course.stride, 100) == pytest.approx(0.05 * weight, rel=0.06)
+    shared = {"steps": 6000, "learning_rate": 0.05, "ema_decay": 0.0, "initial_points": 20, "seed": 1}
+    radii = played(Game(loss, "r1", weight, False), std=0.3, **shared).radii[0]
+    assert outcome.decay_rate(radii, 500 // STRIDE) == pytest.approx(0.05 * weight, rel=0.06)
 
 
 def test_gp_cycles_with_amplitude_four_over_pi():
-    start = dirac.draw_starts(20, 0.7, 2)
-    course = dirac.play([Game("w1", "gp", 0.01, False)], start, steps=60_000, learning_rate=0.01, decay=0.0, stride=10)
-    np.testing.assert_allclose(course.shown[0][-1000:].max(0), 4 / math.pi, rtol=0.01)
+    shared = {"steps": 30_000, "learning_rate": 0.01, "ema_decay": 0.0, "initial_points": 20, "seed": 2}
+    distances = played(Game("w1", "gp", 0.01, False), **shared).distances[0]
+    np.testing.assert_allclose(distances[-1000:].max(0), 4 / math.pi, rtol=0.01)
 
 
 def test_the_average_is_that_of_the_path():
-    start = dirac.draw_starts(1, 0.7, 3)
-    settings = {"steps": 300, "learning_rate": 0.1, "decay": 0.9, "stride": 1}
-    plain = dirac.play([Game("jsd", "r1", 0.01, False)], start, **settings)
-    averaged = dirac.play([Game("jsd", "r1", 0.01, True)], start, **settings)
-    mean = plain.paths[0, 0, 2]
-    for value in plain.paths[0, 1:, 2]:
+    shared = {"steps": 300, "learning_rate": 0.1, "ema_decay": 0.9, "initial_points": 1, "seed": 3}
+    plain, averaged = played(Game("jsd", "r1", 0.01, False), Game("jsd", "r1", 0.01, True), **shared).paths
+    mean = plain[0, 2]
+    for value in plain[1:, 2]:
         mean = 0.9 * mean + 0.1 * value
-    assert averaged.paths[0, -1, 2] == pytest.approx(mean, rel=1e-12)
-    np.testing.assert_array_equal(averaged.paths[0, :, :2], plain.paths[0, :, :2])
+    assert averaged[-1, 2] == pytest.approx(mean, rel=1e-12)
+    np.testing.assert_array_equal(averaged[:, :2], plain[:, :2])
 
 
 def test_games_played_together_are_those_played_alone():
     games = [Game("jsd", "gp", 0.1, False), Game("w1", "r1", 0.01, True), Game("jsd", "none", 0.0, False)]
-    start = dirac.draw_starts(3, 0.7, 4)
-    settings = {"steps": 500, "learning_rate": 0.1, "decay": 0.99, "stride": 10}
-    together = dirac.play(games, start, **settings)
+    shared = {"steps": 500, "learning_rate": 0.1, "ema_decay": 0.99, "initial_points": 3, "seed": 4}
+    together = played(*games, **shared)
     for number, game in enumerate(games):
-        alone = dirac.play([game], start, **settings)
+        alone = played(game, **shared)
         np.testing.assert_allclose(together.paths[number], alone.paths[0], rtol=1e-12)
         np.testing.assert_allclose(together.radii[number], alone.radii[0], rtol=1e-12)
 
 
-def test_verdicts_on_made_up_courses():
-    def judge(values):
-        return dirac.verdict(np.asarray(values)[:, None].repeat(3, 1), 50)[0]
+def test_verdicts_on_made_up_radii():
+    def verdict(values):
+        return outcome.verdict(np.asarray(values)[:, None].repeat(3, 1), 50)
 
     time = np.arange(600)
-    assert judge(np.exp(-time / 50)) == "converged"
-    assert judge(np.exp(-time / 400)) == "spirals in"
-    assert judge(1 + 0.3 * np.sin(time)) == "cycle"
-    assert judge(np.exp(time / 300)) == "diverges"
+    assert verdict(np.exp(-time / 50)) == "converged"
+    assert verdict(np.exp(-time / 400)) == "spirals in"
+    assert verdict(1 + 0.3 * np.sin(time)) == "cycle"
+    assert verdict(np.exp(time / 300)) == "diverges"
 
 
-def test_the_twenty_games_of_params_yaml(tmp_path):
+def test_the_twenty_games_of_the_default_profile(tmp_path):
     """Eight converge, all with R1; twelve stay on a cycle, none goes to infinity (claim C30)."""
-    plan = next(plan for plan in expand(read(ROOT / "params.yaml")) if plan.stage == "dirac")
-    dirac.run(tmp_path, **plan.settings)
-    games = json.loads((tmp_path / "metrics.json").read_text())["games"]
+    plans, _ = GAMES.expand(params()["dirac"], {})
+    play_and_measure(tmp_path, settings.build(Games, plans[0].settings))
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    games = metrics["games"]
     converged = {name for name, game in games.items() if game["verdict"] == "converged"}
     assert converged == {name for name, game in games.items() if game["penalty"] == "r1"}
     assert len(converged) == 8
@@ -141,6 +145,7 @@ def test_the_twenty_games_of_params_yaml(tmp_path):
     for loss in ("jsd", "w1"):  # the average comes ten times closer than the game, which turns all the same (C33)
         assert games[f"{loss}_6"]["theta"]["median"] < 0.1 * games[f"{loss}_1"]["theta"]["median"]
         assert games[f"{loss}_6"]["radius"] == games[f"{loss}_1"]["radius"]
-    paths = np.load(tmp_path / "paths.npy")
+    paths = np.load(tmp_path / "trajectories.npy")
     assert paths.shape == (20, 5001, 3)
     assert np.isfinite(paths).all()
+    assert 0.5 < metrics["initial_radius"] < 1.5  # sqrt(psi0^2 + theta^2) of two normal numbers with deviation 0.7

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from pipeline.gan import losses
-from pipeline.gan.penalties import interpolate, norms, penalty, slopes
+from pipeline.gan.penalties import gradient_norms, gradients, interpolate, penalty
 
 REAL = torch.tensor([0.0, 2.0], dtype=torch.float64)
 FAKE = torch.tensor([0.0, -1.0, 3.0], dtype=torch.float64)
@@ -36,7 +36,7 @@ GENERATOR = {
     "hinge": -2 / 3,
 }
 # gradients in each output: critic on real, critic on fake, generator on fake
-SLOPES = {
+DERIVATIVES = {
     "jsd": ([-sigma(0) / 4, -sigma(-2) / 4], [sigma(f) / 6 for f in (0, -1, 3)], [-sigma(f) / 6 for f in (0, -1, 3)]),
     "ns": ([-sigma(0) / 4, -sigma(-2) / 4], [sigma(f) / 6 for f in (0, -1, 3)], [-sigma(-f) / 3 for f in (0, -1, 3)]),
     "lsgan": ([-0.5, 0.5], [0, -1 / 3, 1], [-1 / 3, -2 / 3, 2 / 3]),
@@ -51,10 +51,10 @@ def test_values_and_gradients_at_chosen_outputs(name):
     on_real, on_fake = losses.critic_loss(name, real, fake)
     assert (on_real.item(), on_fake.item()) == pytest.approx(CRITIC[name])
     assert losses.generator_loss(name, fake).item() == pytest.approx(GENERATOR[name])
-    # hinge at -1 sits on the kink, where either one-sided slope is right: torch takes 0
+    # hinge at -1 sits on the kink, where either one-sided derivative is right: torch takes 0
     critic_real, critic_fake = torch.autograd.grad(on_real + on_fake, (real, fake))
     (generator,) = torch.autograd.grad(losses.generator_loss(name, fake), fake)
-    for found, wanted in zip((critic_real, critic_fake, generator), SLOPES[name], strict=True):
+    for found, wanted in zip((critic_real, critic_fake, generator), DERIVATIVES[name], strict=True):
         assert found.tolist() == pytest.approx(wanted)
 
 
@@ -66,8 +66,8 @@ def test_where_the_critic_is_sure_only_the_saturating_loss_stops_teaching(name, 
     """The size of the generator's gradient on fakes that the critic rejects (-20) and accepts (20); claim C63."""
     for output, wanted in ((-20.0, rejected), (20.0, accepted)):
         fake = torch.tensor([output], dtype=torch.float64, requires_grad=True)
-        (slope,) = torch.autograd.grad(losses.generator_loss(name, fake), fake)
-        assert abs(slope.item()) == pytest.approx(wanted, abs=1e-8)
+        (gradient,) = torch.autograd.grad(losses.generator_loss(name, fake), fake)
+        assert abs(gradient.item()) == pytest.approx(wanted, abs=1e-8)
 
 
 def test_outputs_of_any_size_give_finite_losses():
@@ -126,7 +126,7 @@ def test_penalties_of_linear_and_quadratic_critics(name, axis, quadratic):
     torch.manual_seed(0)
     critic = Quadratic(8, quadratic)
     points = (torch.randn(5, 2, 2, 2, dtype=torch.float64) / 3).requires_grad_()
-    value = penalty(name, slopes(critic(points), points), axis)
+    value = penalty(name, gradients(critic(points), points), axis)
     wanted = closed_form(name, critic.gradient(points.detach()), axis)
     assert value.item() == pytest.approx(wanted.item(), rel=1e-9)
     weights = list(critic.parameters())
@@ -138,14 +138,14 @@ def test_penalties_of_linear_and_quadratic_critics(name, axis, quadratic):
     assert found[1].abs().max() > 1e-3
 
 
-def test_one_sided_and_two_sided_penalties_of_a_slope_of_one_half():
+def test_one_sided_and_two_sided_penalties_of_a_norm_of_one_half():
     gradient = torch.full((3, 1, 1, 1), 0.5, dtype=torch.float64)
     assert penalty("gp", gradient).item() == pytest.approx(0.25)
     assert penalty("lp", gradient).item() == 0
     assert penalty("lp", 6 * gradient).item() == penalty("gp", 6 * gradient).item() == pytest.approx(4)
 
 
-def test_the_norm_at_zero_slope_has_a_finite_gradient():
+def test_the_norm_of_a_zero_gradient_has_a_finite_gradient():
     zero = torch.zeros(2, 1, 2, 2, requires_grad=True)
     for name in ("r1", "gp", "lp"):
         assert torch.isfinite(torch.autograd.grad(penalty(name, zero), zero)[0]).all()
@@ -165,4 +165,4 @@ def test_interpolated_points_lie_on_one_line_per_image():
 
 def test_norms_are_over_the_whole_image():
     gradient = torch.randn(5, 3, 4, 4, dtype=torch.float64)
-    torch.testing.assert_close(norms(gradient), torch.linalg.vector_norm(gradient, dim=(1, 2, 3)))
+    torch.testing.assert_close(gradient_norms(gradient), torch.linalg.vector_norm(gradient, dim=(1, 2, 3)))

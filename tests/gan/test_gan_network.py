@@ -7,7 +7,8 @@ from torch import nn
 from pipeline.gan.average import Average
 from pipeline.gan.model import Scale
 from pipeline.gan.network import Double, build
-from pipeline.gan.penalties import penalty, slopes
+from pipeline.gan.penalties import gradients, penalty
+from pipeline.gan.settings import Averaging, Network
 from pipeline.runtime.errors import UserError
 
 REPORTS = [  # network, width, latent, image, parameters of generator and critic as experiments.md counts them
@@ -18,25 +19,54 @@ REPORTS = [  # network, width, latent, image, parameters of generator and critic
 ]
 
 
-def small(network, spectral=False, width=4):
-    shape = (1, 6, 5) if network == "mlp" else (3, 32, 32)
+CONVOLUTIONAL = ["dcgan", "residual", "resnet"]
+
+
+def small(network, spectral_norm=False, shape=(3, 32, 32)):
+    shape = (1, 6, 5) if network == "mlp" else shape
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        generator, critic = build(network=network, width=width, latent=8, shape=shape, spectral=spectral)
+        generator, critic = build(Network(network, 4, 8, spectral_norm), shape)
     return generator, critic, shape
+
+
+def size(net):
+    return sum(weight.numel() for weight in net.parameters())
 
 
 @pytest.mark.parametrize(("network", "width", "latent", "shape", "generator", "critic"), REPORTS)
 def test_parameters_of_the_reports(network, width, latent, shape, generator, critic):
-    nets = build(network=network, width=width, latent=latent, shape=shape, spectral=False)
-    assert [sum(p.numel() for p in net.parameters()) for net in nets] == [generator, critic]
+    nets = build(Network(network, width, latent, spectral_norm=False), shape)
+    assert [size(net) for net in nets] == [generator, critic]
 
 
-@pytest.mark.parametrize("network", ["dcgan", "residual", "resnet", "mlp"])
-@pytest.mark.parametrize("spectral", [False, True])
-def test_shapes_and_gradients_to_every_parameter(network, spectral):
+@pytest.mark.parametrize("network", CONVOLUTIONAL)
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("side", [16, 32, 64])
+def test_images_of_three_sizes_and_two_numbers_of_channels(network, channels, side):
+    generator, critic, shape = small(network, spectral_norm=True, shape=(channels, side, side))
+    images = generator(torch.randn(2, 8))
+    assert images.shape == (2, *shape)
+    assert critic(images).shape == (2,)
+
+
+def test_each_doubling_of_the_image_adds_one_level_to_both_networks():
+    latent = 8
+    sizes = {side: [size(net) for net in small("dcgan", shape=(3, side, side))[:2]] for side in (16, 32, 64)}
+    for side, n in ((32, 8), (64, 16)):  # the smallest map has 2n channels instead of n
+        generator, critic = (more - less for more, less in zip(sizes[side], sizes[side // 2], strict=True))
+        assert generator == 16 * latent * n + n + 2 * (2 * n) + 16 * 2 * n * n + n
+        assert critic == 16 * n * 2 * n + 2 * n + 16 * n
+    blocks = {side: [size(net) for net in small("resnet", shape=(3, side, side))[:2]] for side in (16, 32, 64)}
+    for net in (0, 1):
+        assert blocks[64][net] - blocks[32][net] == blocks[32][net] - blocks[16][net] > 0
+
+
+@pytest.mark.parametrize("network", [*CONVOLUTIONAL, "mlp"])
+@pytest.mark.parametrize("spectral_norm", [False, True])
+def test_shapes_and_gradients_to_every_parameter(network, spectral_norm):
     """Of a generator's biases, normalisation takes out those of all convolutions but the last: they have none."""
-    generator, critic, shape = small(network, spectral)
+    generator, critic, shape = small(network, spectral_norm)
     generator, critic = generator.double(), critic.double()
     images = generator(torch.randn(6, 8, dtype=torch.float64))
     assert images.shape == (6, *shape)
@@ -52,7 +82,7 @@ def test_shapes_and_gradients_to_every_parameter(network, spectral):
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in critic.modules())
 
 
-@pytest.mark.parametrize("network", ["dcgan", "residual", "resnet", "mlp"])
+@pytest.mark.parametrize("network", [*CONVOLUTIONAL, "mlp"])
 @pytest.mark.parametrize("name", ["r1", "gp"])
 def test_penalty_gradients_reach_the_weights_and_equal_finite_differences(network, name):
     _, critic, shape = small(network)
@@ -61,11 +91,10 @@ def test_penalty_gradients_reach_the_weights_and_equal_finite_differences(networ
 
     def value():
         x = points.clone().requires_grad_()
-        return penalty(name, slopes(critic(x), x))
+        return penalty(name, gradients(critic(x), x))
 
     weights = [weight for weight in critic.parameters() if weight.ndim > 1]
-    gradients = torch.autograd.grad(value(), weights)
-    for weight, gradient in zip(weights, gradients, strict=True):
+    for weight, gradient in zip(weights, torch.autograd.grad(value(), weights), strict=True):
         assert gradient.abs().max() > 0
         direction = torch.randn(weight.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
         step, ends = 1e-8, []  # so small that hardly any unit crosses its kink
@@ -83,14 +112,14 @@ def test_penalty_gradients_reach_the_weights_and_equal_finite_differences(networ
 def test_a_penalty_of_images_looks_at_each_image_alone():
     _, critic, shape = small("residual")
     x = torch.randn(4, *shape).requires_grad_()
-    together = slopes(critic(x), x)
+    together = gradients(critic(x), x)
     for number in range(4):
         alone = x[number : number + 1].detach().requires_grad_()
-        torch.testing.assert_close(slopes(critic(alone), alone)[0], together[number], rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(gradients(critic(alone), alone)[0], together[number], rtol=1e-4, atol=1e-6)
 
 
 def test_spectral_norm_divides_by_the_largest_singular_value():
-    _, critic, shape = small("residual", spectral=True)
+    _, critic, shape = small("residual", spectral_norm=True)
     plain = small("residual")[1]
     for _ in range(200):  # one power iteration each
         critic(torch.randn(1, *shape))
@@ -120,15 +149,28 @@ def test_doubling_is_nearest_neighbour():
     torch.testing.assert_close(Double()(x), nn.functional.interpolate(x, scale_factor=2, mode="nearest"))
 
 
-def test_convolutional_networks_say_which_images_they_make():
-    with pytest.raises(UserError, match="makes 32x32 images, the data set has 28x28"):
-        build(network="dcgan", width=4, latent=8, shape=(1, 28, 28), spectral=False)
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 64), (4, 32, 32), (3, 128, 128)])
+def test_convolutional_networks_say_which_images_they_make(shape):
+    allowed = "makes images of 16x16, 32x32 or 64x64 pixels with 1 or 3 channels"
+    found = f"{allowed}, but the data set has {shape[1]}x{shape[2]} with {shape[0]}; network mlp"
+    with pytest.raises(UserError, match=found):
+        small("dcgan", shape=shape)
+
+
+def test_power_iterations_are_float32_where_autocast_is_on():
+    _, critic, shape = small("residual", spectral_norm=True)
+    seen = []
+    layer = critic[0][0].parametrizations.weight[0].module
+    layer.register_forward_hook(lambda *_: seen.append(torch.is_autocast_enabled("cpu")))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert critic(torch.randn(2, *shape)).dtype == torch.bfloat16
+    assert seen == [False]
 
 
 @pytest.mark.parametrize("warmup", [False, True])
 def test_the_average_of_weights_and_statistics(warmup):
     net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
-    average = Average(net, 0.9, warmup)
+    average = Average(net, Averaging(0.9, warmup))
     wanted = {name: value.clone() for name, value in net.state_dict().items()}
     for step in range(30):
         with torch.no_grad():
@@ -147,7 +189,7 @@ def test_the_average_of_weights_and_statistics(warmup):
 def test_the_average_of_a_constant_forgets_the_start_as_its_decays_multiply():
     net = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(net.weight)
-    average = Average(net, 0.95, True)
+    average = Average(net, Averaging(0.95, True))
     nn.init.ones_(net.weight)
     left = 1.0
     for step in range(50):

@@ -1,14 +1,14 @@
 """Counted operations of a critic step, against counts by hand."""
 
-from pipeline.gan.operations import critic_step
+from dataclasses import replace
 
-OBJECTIVE = {
-    "loss": "jsd", "penalty": "none", "penalty_weight": 1.0, "penalty_interval": 1, "penalty_points": "usual",
-    "r1_axis": "image",
-}  # fmt: skip
+from pipeline.gan.operations import critic_step
+from pipeline.gan.settings import Network, Objective
+
+OBJECTIVE = Objective("jsd", "none", 1.0, 1, "usual", "image")
 WIDTH, LATENT, BATCH = 8, 4, 6
 PIXELS = 3 * 32 * 32
-MLP = {"network": "mlp", "width": WIDTH, "latent": LATENT, "spectral": False}
+MLP = Network("mlp", WIDTH, LATENT, spectral_norm=False)
 LAYER, HEAD = 2 * BATCH * PIXELS * WIDTH, 2 * BATCH * WIDTH  # multiplications and additions of the critic's two layers
 FAKES = 2 * BATCH * (LATENT * WIDTH + WIDTH * PIXELS)
 
@@ -20,17 +20,17 @@ def test_a_plain_step_is_two_passes_forward_and_two_back() -> None:
 
 def test_a_penalty_adds_the_gradient_in_the_images_and_its_own_gradients() -> None:
     plain = critic_step(MLP, OBJECTIVE, BATCH)
-    on_real = critic_step(MLP, OBJECTIVE | {"penalty": "r1"}, BATCH) - plain
+    on_real = critic_step(MLP, replace(OBJECTIVE, penalty="r1"), BATCH) - plain
     # g = W1^T (mask * w2): a pass back through both layers, whose two factors each get a gradient
     assert on_real >= LAYER + HEAD + 2 * LAYER
     # interpolated points cost a forward pass and its gradients besides
-    between = critic_step(MLP, OBJECTIVE | {"penalty": "gp"}, BATCH) - plain
+    between = critic_step(MLP, replace(OBJECTIVE, penalty="gp"), BATCH) - plain
     assert between > on_real + LAYER
 
 
 def test_spectral_normalisation_adds_matrix_vector_products_that_do_not_grow_with_the_batch() -> None:
     extra = [
-        critic_step(MLP | {"spectral": True}, OBJECTIVE, batch) - critic_step(MLP, OBJECTIVE, batch)
+        critic_step(replace(MLP, spectral_norm=True), OBJECTIVE, batch) - critic_step(MLP, OBJECTIVE, batch)
         for batch in (BATCH, 2 * BATCH)
     ]
     assert extra[0] == extra[1]
@@ -38,6 +38,6 @@ def test_spectral_normalisation_adds_matrix_vector_products_that_do_not_grow_wit
 
 
 def test_wide_networks_are_counted_without_being_computed() -> None:
-    residual = {"network": "residual", "width": 128, "latent": 100, "spectral": False}
-    none, r1 = (critic_step(residual, OBJECTIVE | {"penalty": penalty}, 64) for penalty in ("none", "r1"))
+    residual = Network("residual", 128, 100, spectral_norm=False)
+    none, r1 = (critic_step(residual, replace(OBJECTIVE, penalty=penalty), 64) for penalty in ("none", "r1"))
     assert 1.2 < r1 / none < 2
