@@ -85,7 +85,7 @@ def write(plans: list[Plan], root: Path = Path()) -> None:
         UserError: if a module is missing or not Python; nothing is written or removed then.
     """
     stages = {step.stage for step in plans} | {REPORT}
-    modules = {f"{stage}.yaml": yaml.safe_dump(sources.checksums(f"stages/{stage}.py")) for stage in stages}
+    modules = {f"{stage}.yaml": yaml.safe_dump(sources.listing(f"stages/{stage}.py")) for stage in stages}
     planned = {step.path: step.text() for step in plans}
     outputs = {step.output for step in plans}
     for step in plan.read_all(root):
