@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from pipeline.runtime import settings, sources
+from pipeline.runtime.context import Context, Log
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.paths import scratch
 from pipeline.runtime.plan import Plan
@@ -25,8 +26,6 @@ from pipeline.tracking.live import LiveRun
 
 if TYPE_CHECKING:
     import torch
-
-    from pipeline.runtime.context import Context, Log
 
 NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR}
 """Errors of the file system that the user must fix."""
@@ -46,7 +45,7 @@ class Job:
     plan: Plan
     output: Path
     scratch: Path
-    log: "Log"
+    log: Log
 
     def input(self, name: str) -> Path:
         """Return the folder of the declared input `name`."""
@@ -56,10 +55,8 @@ class Job:
         """Return the settings of the stage, typed."""
         return settings.build(kind, self.plan.settings)
 
-    def context(self, device: "torch.device") -> "Context":
+    def context(self, device: "torch.device") -> Context:
         """Return the context of a computation on `device`."""
-        from pipeline.runtime.context import Context  # torch takes a second to import, and some stages need none
-
         return Context(device, self.scratch, self.log)
 
 

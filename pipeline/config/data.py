@@ -5,15 +5,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
 
-from pipeline.config.base import NAME, Model, explain, join, mapping, nearest
+from pipeline.config.base import NAME, Schema, explain, join, mapping, nearest
 from pipeline.data.registry import EMBEDDED, OFFICIAL, SHAPES
+from pipeline.data.settings import Making, Own, Pictures, Rendered
 from pipeline.runtime.plan import Plan
+from pipeline.runtime.settings import plain
+
+OWN = ("arrays", "folder")
+"""Sources of a user's own data."""
 
 
-class Named(Model):
-    """A data set of the registry that is what it is."""
+class NamedSet(Schema):
+    """A data set of the registry, which leaves nothing to choose."""
 
-    source: str
+    source: str = Field(description="name of the data set in the registry")
 
 
 def _balanced(count: int) -> int:
@@ -22,20 +27,24 @@ def _balanced(count: int) -> int:
     return count
 
 
-class Shapes(Model):
-    """Rendered shapes."""
+class RenderedShapes(Schema):
+    """Rendered shapes, made by this repository."""
 
-    source: Literal["shapes32"]
-    train: Annotated[int, Field(ge=len(SHAPES)), AfterValidator(_balanced)] = 4000
-    test: Annotated[int, Field(ge=len(SHAPES)), AfterValidator(_balanced)] = 2000
+    source: Literal["shapes32"] = Field(description="the rendered shapes")
+    train: Annotated[int, Field(ge=len(SHAPES)), AfterValidator(_balanced)] = Field(
+        4000, description="number of training images; a multiple of the number of classes, ten"
+    )
+    test: Annotated[int, Field(ge=len(SHAPES)), AfterValidator(_balanced)] = Field(
+        2000, description="number of test images; a multiple of the number of classes, ten"
+    )
 
 
-class Street(Model):
-    """Rendered digits on textured ground."""
+class RenderedDigits(Schema):
+    """Rendered digits on textured ground, made by this repository from scikit-learn's digits."""
 
-    source: Literal["street_digits32"]
-    train: Annotated[int, Field(ge=1)] = 4000
-    test: Annotated[int, Field(ge=1)] = 2000
+    source: Literal["street_digits32"] = Field(description="the rendered digits")
+    train: Annotated[int, Field(ge=1)] = Field(4000, description="number of training images")
+    test: Annotated[int, Field(ge=1)] = Field(2000, description="number of test images")
 
 
 def _checked_splits(splits: dict[str, str] | None) -> dict[str, str] | None:
@@ -56,34 +65,41 @@ def _hexadecimal(sha256: str) -> str:
     return sha256
 
 
-class Arrays(Model):
+class OwnArrays(Schema):
     """A user's own arrays."""
 
-    source: Literal["arrays"]
-    path: Annotated[str, Field(min_length=1, description="a folder of .npy files or an .npz file")]
-    sha256: Annotated[
-        str, AfterValidator(_hexadecimal), Field(description="what `python -m pipeline.data.checksum PATH` prints")
-    ]
-    title: str = "own data"
-    licence: str = "the owner's"
-    splits: Annotated[dict[str, str] | None, AfterValidator(_checked_splits)] = None
-    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    source: Literal["arrays"] = Field(description="your own arrays")
+    path: Annotated[str, Field(min_length=1)] = Field(description="a folder of .npy files or an .npz file")
+    sha256: Annotated[str, AfterValidator(_hexadecimal)] = Field(
+        description="checksum of the data; `python -m pipeline.data.checksum PATH` prints it"
+    )
+    title: str = Field("own data", description="name of the data set in the report")
+    licence: str = Field("the owner's", description="licence of the data as the report names it")
+    splits: Annotated[dict[str, str] | None, AfterValidator(_checked_splits)] = Field(
+        None,
+        description="the data's own splits that are used as train, valid and test; by default those of the same names",
+    )
+    test_share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.1, description="share of the training split that becomes the test split where the data have none"
+    )
 
 
-class Folder(Arrays):
+class OwnFolder(OwnArrays):
     """A user's own pictures in folders."""
 
-    source: Literal["folder"]  # type: ignore[assignment]
-    size: Annotated[int, Field(ge=4, le=1024, description="pixels of a side")]
-    channels: Literal[1, 3] = 3
+    source: Literal["folder"] = Field(description="your own pictures")  # type: ignore[assignment]
+    path: Annotated[str, Field(min_length=1)] = Field(description="a folder of pictures, one subfolder per class")
+    size: Annotated[int, Field(ge=4, le=1024)] = Field(description="pixels of a side, to which pictures are scaled")
+    channels: Literal[1, 3] = Field(3, description="number of colour channels")
 
 
-_MODELS: dict[str, type[Model]] = dict.fromkeys((*OFFICIAL, *EMBEDDED), Named) | {
-    "shapes32": Shapes,
-    "street_digits32": Street,
-    "arrays": Arrays,
-    "folder": Folder,
+SCHEMAS: dict[str, type[Schema]] = dict.fromkeys((*OFFICIAL, *EMBEDDED), NamedSet) | {
+    "shapes32": RenderedShapes,
+    "street_digits32": RenderedDigits,
+    "arrays": OwnArrays,
+    "folder": OwnFolder,
 }
+"""Schema of an entry, by its source."""
 
 
 def expand(section: object) -> tuple[list[Plan], list[str], list[str]]:
@@ -96,33 +112,43 @@ def expand(section: object) -> tuple[list[Plan], list[str], list[str]]:
         more = more or _named_for_what_it_is(place, name, entry)
         if not more:
             try:
-                settings = settings_of(entry)
+                settings = plain(settings_of(entry))
                 plans.append(Plan("data", str(name), output=f"data/{name}", settings=settings))
             except ValidationError as error:
-                more = [sentence for _, sentence in explain(error, _MODELS[entry["source"]], place)]
+                more = [sentence for _, sentence in explain(error, SCHEMAS[entry["source"]], place)]
         errors += more
     return plans, [str(name) for name in entries], errors
 
 
-def settings_of(entry: Any) -> dict[str, Any]:
-    """Return the keyword arguments of `pipeline.data.build.build` for one entry with a known source.
+def settings_of(entry: Any) -> Making:
+    """Return the settings of the stage `data` for one entry with a known source.
 
     Raises:
-        ValidationError: if a key is unknown, missing or of the wrong kind.
+        ValidationError: If a key is unknown, missing or of the wrong kind.
     """
-    return _MODELS[entry["source"]].model_validate(dict(entry)).model_dump()
+    checked = SCHEMAS[entry["source"]].model_validate(dict(entry))
+    match checked:
+        case RenderedShapes() | RenderedDigits():
+            return Making(checked.source, rendered=Rendered(checked.train, checked.test))
+        case OwnArrays():
+            own = Own(
+                checked.path, checked.sha256, checked.title, checked.licence, checked.splits, checked.test_share
+            )
+            pictures = Pictures(checked.size, checked.channels) if isinstance(checked, OwnFolder) else None
+            return Making(checked.source, own=own, pictures=pictures)
+    return Making(entry["source"])
 
 
 def _named_for_what_it_is(place: str, name: object, entry: Any) -> list[str]:
     """Say what is wrong with the name or the source of an entry: no set may carry the name of another one."""
     if not isinstance(name, str) or not re.fullmatch(NAME, name):
         return [f"{place}: {name!r} is not a data set name; lower-case letters, digits and _ are allowed"]
-    source, allowed = entry.get("source"), ", ".join(_MODELS)
+    source, allowed = entry.get("source"), ", ".join(SCHEMAS)
     if "source" not in entry:
         return [f"{place}.source: missing; one of {allowed} is needed"]
-    if not isinstance(source, str) or source not in _MODELS:
-        return [f"{place}.source: {source!r} is not one of {allowed}{nearest(source, _MODELS)}"]
-    if name in (*OFFICIAL, *EMBEDDED, "arrays", "folder") and name != source:
+    if not isinstance(source, str) or source not in SCHEMAS:
+        return [f"{place}.source: {source!r} is not one of {allowed}{nearest(source, SCHEMAS)}"]
+    if name in (*OFFICIAL, *EMBEDDED, *OWN) and name != source:
         return [
             f"{place}.source: {source}, but a data set is always named for what it is; use another name than {name}"
         ]
