@@ -106,7 +106,7 @@ time.sleep(60)
 
 
 @pytest.mark.parametrize("attempts", [("old", "new"), ("new", "old")])
-def test_training_of_other_code_has_its_own_run_and_sync_clears_it_away(
+def test_training_of_other_modules_has_its_own_run_and_sync_clears_it_away(
     started, train, curves, records, attempts
 ) -> None:
     for attempt in attempts:
