@@ -57,6 +57,7 @@ def test_street_digits_show_their_label_and_share_no_digit_between_splits(monkey
     assert len(used[0]) + len(used[1]) == 1797 and not train & rest
 
 
+@pytest.mark.slow
 def test_street_digits_can_be_read():
     splits = digits.street_digits32(train=1500, test=500)
     grey = {

@@ -205,6 +205,7 @@ def test_every_set_of_the_registry_is_described():
                 assert len(checksum) == {"md5": 32, "sha256": 64}[algorithm] and int(checksum, 16)
 
 
+@pytest.mark.slow
 def test_the_checksums_that_torchvision_knows_too():
     from torchvision.datasets import CIFAR10, MNIST, SVHN, Imagenette
 

@@ -17,6 +17,8 @@ from pipeline.repro import cluster
 from pipeline.repro.cluster import Cluster
 from pipeline.repro.workers import StageError
 
+pytestmark = pytest.mark.slow
+
 IDENTITY = ("-c", "user.name=test", "-c", "user.email=test@example.org")
 LOOPBACK = ("--host", "127.0.0.1", "--no-dashboard")
 

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def test_stages_overlap_and_the_record_is_that_of_a_serial_run(project, serial):
     done = project.do(*project.runner("--jobs", "2"))

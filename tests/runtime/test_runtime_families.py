@@ -12,6 +12,8 @@ from pipeline.runtime.checkpoint import Checkpoint
 from pipeline.runtime.context import silent
 from stages.job import Job
 
+pytestmark = pytest.mark.slow
+
 SHAPES, DIGITS = {"data": "shapes32"}, {"data": "binarized_digits28"}
 TINY = {
     "train_vae": (

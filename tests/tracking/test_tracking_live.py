@@ -74,6 +74,7 @@ def test_finished_stage_completes_its_live_run(started, train, curves, records) 
     assert len(held.runs) == 3
 
 
+@pytest.mark.slow
 def test_killed_training_continues_its_run(started, train, curves, records) -> None:
     script = """
 import time

@@ -218,6 +218,7 @@ def test_switched_off(done, monkeypatch) -> None:
     assert not (done.root / ".scratch").exists()
 
 
+@pytest.mark.slow
 def test_processes_starting_together_create_one_store(bare, records) -> None:
     # forked after the slow imports, so that all of them reach the missing database in the same moment
     script = """
@@ -242,6 +243,7 @@ for worker in workers:
     assert not list(bare.root.glob("*.partial*"))
 
 
+@pytest.mark.slow
 def test_command_says_in_one_line_what_it_did(done) -> None:
     environment = os.environ | {"PYTHONPATH": REPOSITORY}
     command = [sys.executable, "-m", "pipeline.tracking", "sync"]
