@@ -9,7 +9,7 @@
 #SBATCH --requeue
 #SBATCH --output=slurm-%j.log
 # The whole pipeline on one node with a GPU: `sbatch cluster/slurm.sh [targets]`, from the root of the checkout, after `make .venv/installed`.
-# A job that is cut off stops its stages, and goes on from their checkpoints when it starts again.
+# A job that is cut off stops its stages, and continues from their checkpoints when it starts again.
 set -euo pipefail
 cd "$SLURM_SUBMIT_DIR"
 export PATH="$PWD/.venv/bin:$PATH"
@@ -20,7 +20,8 @@ if [ -n "$remote" ]; then
 fi
 
 # in the background, so that bash passes Slurm's signal on at once
-python -m pipeline.repro --gpus "${CUDA_VISIBLE_DEVICES:?this job has no GPU}" --per-gpu "${PER_GPU:-2}" "$@" &
+: "${CUDA_VISIBLE_DEVICES:?this job has no GPU}"
+python -m pipeline.repro --per-gpu "${PER_GPU:-2}" "$@" &
 runner=$!
 trap 'kill -TERM "$runner"' TERM INT
 status=0

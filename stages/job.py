@@ -3,19 +3,20 @@
 import argparse
 import errno
 import hashlib
+import os
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from pipeline.runtime import settings, sources
+from pipeline.runtime.context import Context, Log
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.paths import scratch
 from pipeline.runtime.plan import Plan
@@ -25,8 +26,6 @@ from pipeline.tracking.live import LiveRun
 
 if TYPE_CHECKING:
     import torch
-
-    from pipeline.runtime.context import Context, Log
 
 NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR}
 """Errors of the file system that the user must fix."""
@@ -38,15 +37,15 @@ class Job:
 
     Args:
         plan: The resolved plan file.
-        output: A fresh folder to write into; it becomes `plan.output` when the stage is done.
-        scratch: A folder for checkpoints, kept while plan, inputs and sources stay the same and the stage is unfinished.
+        output: An empty folder to write into; it becomes `plan.output` when the stage is done.
+        scratch: A folder for checkpoints, kept until the stage is done, for one content of plan, inputs and sources.
         log: Shows a row of a training's history in MLflow while the stage runs; it writes no file.
     """
 
     plan: Plan
     output: Path
     scratch: Path
-    log: "Log"
+    log: Log
 
     def input(self, name: str) -> Path:
         """Return the folder of the declared input `name`."""
@@ -56,10 +55,8 @@ class Job:
         """Return the settings of the stage, typed."""
         return settings.build(kind, self.plan.settings)
 
-    def context(self, device: "torch.device") -> "Context":
+    def context(self, device: "torch.device") -> Context:
         """Return the context of a computation on `device`."""
-        from pipeline.runtime.context import Context  # torch takes a second to import, and some stages need none
-
         return Context(device, self.scratch, self.log)
 
 
@@ -75,7 +72,7 @@ def run(main: Callable[[Job], None]) -> None:
     except OSError as error:
         if error.errno not in NO_PLACE:
             raise
-        sys.exit(f"error: {error.strerror}: {error.filename or scratch()}; fix this and rerun; nothing is lost.")
+        sys.exit(f"error: {error.strerror}: {error.filename or scratch()}; fix this and rerun: nothing is lost.")
 
 
 @contextmanager
@@ -107,7 +104,10 @@ def _job(plan: Plan) -> Iterator[Job]:
 
 
 def _move(partial: Path, output: Path) -> None:
-    """Put a finished folder in the place of what may lie there."""
+    """Put a finished folder in the place of what may lie there, once the disk has all of it."""
+    for file in filter(Path.is_file, partial.rglob("*")):
+        with file.open("rb") as content:
+            os.fsync(content.fileno())
     shutil.rmtree(output, ignore_errors=True)
     output.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(partial, output)
@@ -134,10 +134,9 @@ def _alone(what: str, address: str) -> Iterator[None]:
 
 
 def _key(plan: Plan) -> str:
-    """Hash what decides the output: plan file, modules, version of torch and inputs."""
+    """Hash what decides the output: plan file, modules, versions of packages, and inputs."""
     digest = hashlib.sha256(plan.text().encode())
-    digest.update(str(sources.checksums(f"stages/{plan.stage}.py")).encode())
-    digest.update(version("torch").encode())
+    digest.update(str(sources.listing(f"stages/{plan.stage}.py")).encode())
     inputs = [file for folder in plan.inputs.values() for file in sorted(Path(folder).rglob("*")) if file.is_file()]
     for file in inputs:
         digest.update(file.name.encode())

@@ -1,4 +1,4 @@
-"""Check params.yaml, write one plan file per stage and run and the modules of each stage: `python -m stages.plan`."""
+"""Check params.yaml, write the plan file of every stage and run, and list what each stage imports."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whether two clones end with the same bytes, and which is faster: `python tools/clones.py FOLDER`.
+"""Whether two clones end with the same bytes, and which is faster: `python -m tools.clones FOLDER`.
 
 Two clones of the last commit run a command each, in turn and from an empty cache: one stage at a time in the first, two
 in the second. What DVC then records of every stage, checksums of all inputs and outputs, must be the same in both.
@@ -12,13 +12,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from checkout import ROOT
 from ruamel.yaml import YAML
+
+from pipeline.runtime.sources import ROOT
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="in which to clone")
+    parser.add_argument("folder", type=Path, help="folder to clone into")
     parser.add_argument("--commands", nargs=2, default=["make repro JOBS=1", "make repro JOBS=2"])
     parser.add_argument("--venv", type=Path, help="a virtual environment to share; by default each clone makes its own")
     options = parser.parse_args()
@@ -40,8 +41,8 @@ def clone(folder: Path, venv: Path | None) -> Path:
     """Clone this repository's last commit, ready to run, and return the absolute path.
 
     Args:
-        folder: to be made.
-        venv: a virtual environment that `make` has made, to link.
+        folder: The folder to make.
+        venv: A virtual environment that `make` has made, to link; without one the clone makes its own.
     """
     subprocess.run(["git", "clone", "-q", ROOT, folder], check=True)
     (folder / "dvc.lock").unlink()  # all that stands in it in the end will have been written there

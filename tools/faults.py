@@ -1,4 +1,4 @@
-"""Kills at random moments, and whether the pipeline still ends with the same bytes: `python tools/faults.py`.
+"""Kills at random moments, and whether the pipeline still ends with the same bytes: `python -m tools.faults`.
 
 In a copy of this checkout with small runs of every family, one case after the other is made to run afresh, killed a few
 times in a row, each time at a random moment, and then completed; every output must be the undisturbed one's. What is
@@ -18,25 +18,43 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
-from checkout import Checkout
 from ruamel.yaml import YAML
 
+from tests.checkout import Checkout
+
 KINDS = ("stage", "dvc", "group")
-SMALL = {
+DATA = {
+    "binarized_digits28": {"source": "binarized_digits28"},
+    "shapes32": {"source": "shapes32", "train": 1000, "test": 500},
+}
+SMALL: dict[str, dict[str, Any]] = {
     "vae": {"epochs": 6, "hidden": 64, "seeds": [0], "importance_samples": [1, 50]},
-    "gan": {"steps": 40, "log_every": 10, "snapshots": [0, 20], "samples": 100, "final_samples": 100, "pairs": 20},
+    "gan": {
+        "steps": 40, "log_every": 10, "snapshots": [0, 20], "samples": 100, "final_samples": 100,
+        "interpolation_pairs": 20,
+    },
     "simsiam": {"epochs": 2},
-    "flow": {"iterations": 400, "points": 500, "seeds": [0]},
+    "flow": {"depth": 2, "steps": 400, "points": 500, "seeds": [0]},
     "features": {"epochs": 1, "samples": 100, "kid_subset_size": 50},
     "samples": {"count": 100},
+}  # fmt: skip
+CONVOLUTIONAL = {"network": "conv32", "hidden": 4, "likelihood": "gaussian", "epochs": 1, "elbo_samples": 1}
+RUNS: dict[str, dict[str, Any]] = {
+    "vae": {"one": {"data": "binarized_digits28"}, "pictures": {"data": "shapes32", **CONVOLUTIONAL}},
+    "gan": {"one": {"data": "shapes32", "features": "one"}},
+    "simsiam": {"one": {"data": "shapes32"}},
+    "flow": {"one": {}},
+    "features": {"one": {"data": "shapes32"}},
+    "samples": {"one": {"data": "shapes32", "vae": "pictures", "features": "one"}},
 }
 TRAININGS = {"train_vae": "models/vae", "train_gan": "models/gan", "train_simsiam": "models/simsiam"}
 TRAININGS |= {"train_flow": "models/flow", "features": "models/features", "dirac": "scores/dirac"}
 REPORT = {"report": "reports"}
 ALL = "parallel runner"
-OUTPUTS = ("data", "models", "scores", "drawings", "reports")
+OUTPUTS = ("data", "models", "scores", "plots", "reports")
 
 
 @dataclass
@@ -44,10 +62,13 @@ class Case:
     """What is disturbed, and what came of it.
 
     Args:
-        name: a stage, or the parallel runner over all of them.
-        command: runs it.
-        outputs: folders that are deleted so that it has to run.
-        seconds: how long it takes undisturbed.
+        name: Name of a stage, or of the parallel runner over all of them.
+        command: Command that runs it.
+        outputs: Folders that are deleted so that it has to run.
+        seconds: How long it takes undisturbed.
+        kills: Number of kills of each kind, and of those that came too late.
+        completed: Number of rounds after which the pipeline was up to date.
+        equal: Number of rounds after which every output was the undisturbed one's.
     """
 
     name: str
@@ -68,7 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=120)
     parser.add_argument("--in-a-row", type=int, default=4, help="kills before a case is completed")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the moments")
     options = parser.parse_args()
     random.seed(options.seed)
     with tempfile.TemporaryDirectory() as folder:
@@ -76,7 +97,7 @@ def main() -> None:
 
 
 def campaign(folder: Path, kills: int, in_a_row: int) -> int:
-    """Carry out the campaign in an empty folder, print its table and return the exit status."""
+    """Disturb every case in an empty folder, print the table of what came of it and return the exit status."""
     checkout = small(folder)
     checkout.run(*runner(2))
     expected = checksums(folder)
@@ -84,7 +105,7 @@ def campaign(folder: Path, kills: int, in_a_row: int) -> int:
         Case(name, ["dvc", "--wait-for-lock", "repro", name], [output])
         for name, output in {**TRAININGS, **REPORT}.items()
     ]
-    cases.append(Case(ALL, runner(2), ["models", "scores", "drawings"]))
+    cases.append(Case(ALL, runner(2), ["models", "scores", "plots"]))
     for case in cases:
         afresh(folder, case)
         start = time.monotonic()
@@ -111,26 +132,17 @@ def campaign(folder: Path, kills: int, in_a_row: int) -> int:
 
 
 def runner(jobs: int) -> list[str]:
-    """Return the command that brings everything up to date, mending what a killed DVC left."""
+    """Return the command that brings everything up to date, after repairing what a killed DVC left."""
     return [sys.executable, "-m", "pipeline.repro", "--jobs", str(jobs)]
 
 
 def small(folder: Path) -> Checkout:
-    """Return a copy of this checkout with one small run of every family."""
+    """Return a copy of this checkout with small runs of every family."""
     checkout = Checkout(folder)
-    original = YAML(typ="safe").load(Path("params.yaml"))
     with checkout.params() as params:
-        params["data"] = {name: original["data"][name] for name in ("binarized_digits28", "shapes32_small")}
-        runs = {"vae": {"one": {"data": "binarized_digits28"}}, "simsiam": {"one": {"data": "shapes32_small"}}}
-        runs["features"] = {"one": {"data": "shapes32_small"}}
-        runs["samples"] = {"one": {"data": "shapes32_small", "vae": "pictures", "features": "one"}}
-        conv = {"network": "conv32", "hidden": 4, "likelihood": "gaussian", "epochs": 1, "elbo_draws": 1}
-        runs["vae"]["pictures"] = {"data": "shapes32_small", **conv}
-        runs["gan"] = {"one": {"data": "shapes32_small", "features": "one"}}
-        runs["flow"] = dict([next(iter(original["flow"]["runs"].items()))])
-        for family, entries in runs.items():
-            params[family].update(SMALL.get(family, {}))
-            params[family]["runs"] = entries
+        params["data"] = DATA
+        for family, runs in RUNS.items():
+            params[family].update(SMALL[family], runs=runs)
     checkout.commit("small")
     return checkout
 
@@ -195,7 +207,7 @@ def checksums(folder: Path) -> dict[str, str]:
     return {
         str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(files)
-        if file.name != "provenance.md" and "paper" not in file.parts
+        if file.name != "provenance.md"
     }
 
 

@@ -7,7 +7,9 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from pipeline.config.base import NAME, Schema, explain, join, mapping, nearest
 from pipeline.data.registry import EMBEDDED, OFFICIAL, SHAPES
+from pipeline.data.settings import Making, Own, Pictures, Rendered
 from pipeline.runtime.plan import Plan
+from pipeline.runtime.settings import plain
 
 OWN = ("arrays", "folder")
 """Sources of a user's own data."""
@@ -110,7 +112,7 @@ def expand(section: object) -> tuple[list[Plan], list[str], list[str]]:
         more = more or _named_for_what_it_is(place, name, entry)
         if not more:
             try:
-                settings = settings_of(entry)
+                settings = plain(settings_of(entry))
                 plans.append(Plan("data", str(name), output=f"data/{name}", settings=settings))
             except ValidationError as error:
                 more = [sentence for _, sentence in explain(error, SCHEMAS[entry["source"]], place)]
@@ -118,13 +120,23 @@ def expand(section: object) -> tuple[list[Plan], list[str], list[str]]:
     return plans, [str(name) for name in entries], errors
 
 
-def settings_of(entry: Any) -> dict[str, Any]:
-    """Return the keyword arguments of `pipeline.data.build.build` for one entry with a known source.
+def settings_of(entry: Any) -> Making:
+    """Return the settings of the stage `data` for one entry with a known source.
 
     Raises:
         ValidationError: If a key is unknown, missing or of the wrong kind.
     """
-    return SCHEMAS[entry["source"]].model_validate(dict(entry)).model_dump()
+    checked = SCHEMAS[entry["source"]].model_validate(dict(entry))
+    match checked:
+        case RenderedShapes() | RenderedDigits():
+            return Making(checked.source, rendered=Rendered(checked.train, checked.test))
+        case OwnArrays():
+            own = Own(
+                checked.path, checked.sha256, checked.title, checked.licence, checked.splits, checked.test_share
+            )
+            pictures = Pictures(checked.size, checked.channels) if isinstance(checked, OwnFolder) else None
+            return Making(checked.source, own=own, pictures=pictures)
+    return Making(entry["source"])
 
 
 def _named_for_what_it_is(place: str, name: object, entry: Any) -> list[str]:

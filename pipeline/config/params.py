@@ -92,7 +92,7 @@ def write(plans: list[Plan], root: Path = Path()) -> None:
         UserError: If a module is missing or not Python; nothing is written or removed then.
     """
     stages = {each.stage for each in plans} | {REPORT}
-    modules = {f"{stage}.yaml": yaml.safe_dump(sources.checksums(f"stages/{stage}.py")) for stage in stages}
+    modules = {f"{stage}.yaml": yaml.safe_dump(sources.listing(f"stages/{stage}.py")) for stage in stages}
     planned = {each.path: each.text() for each in plans}
     outputs = {each.output for each in plans}
     for old in plan.read_all(root):

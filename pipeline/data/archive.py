@@ -12,7 +12,7 @@ def members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
     """Yield name and content of the wanted files of a tar archive, compressed or not, in its order.
 
     Raises:
-        DataError: if the archive is damaged, or holds an absolute path, a path with `..`, a link or a device.
+        DataError: If the archive is damaged, or holds an absolute path, a path with `..`, a link or a device.
     """
     try:
         with tarfile.open(path, "r|*") as archive:
@@ -29,4 +29,4 @@ def members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
                     assert content is not None  # a regular file
                     yield str(name), content.read()
     except (tarfile.TarError, EOFError, zlib.error, OSError, TypeError) as error:  # TypeError: a gzip header cut short
-        raise DataError(f"{path}: cannot be read as an archive ({error}); delete it and run again.") from error
+        raise DataError(f"{path}: cannot be read as an archive ({error}); delete it and rerun.") from error

@@ -10,13 +10,13 @@ def epoch_batches(count: int, batch: int, random: torch.Generator, drop_last: bo
     """Return the index tensors of one shuffled epoch, each image once.
 
     Args:
-        count: images of the split.
-        batch: images per step.
-        random: source of the order; the indices live on its device.
-        drop_last: leave out a last batch of fewer than `batch` images.
+        count: Number of images of the split.
+        batch: Number of images per step.
+        random: Generator of the order; the indices live on its device.
+        drop_last: Whether a last batch of fewer than `batch` images is left out.
 
     Returns:
-        int64 tensors `(batch,)`, the last one shorter unless it is left out.
+        Index tensors, int64 `(batch,)`, the last one shorter unless it is left out.
     """
     order = torch.randperm(count, generator=random, device=random.device)
     parts: Sequence[Tensor] = torch.split(order, batch)

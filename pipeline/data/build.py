@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pipeline.data import digits, official, own, shapes
 from pipeline.data.download import disk_errors
 from pipeline.data.errors import DataError
 from pipeline.data.registry import EMBEDDED, OFFICIAL, Source
+from pipeline.data.settings import Making
 from pipeline.data.splits import Splits
 
 _EMBEDDED: dict[str, Callable[..., Splits]] = {
@@ -19,40 +21,40 @@ _EMBEDDED: dict[str, Callable[..., Splits]] = {
     "street_digits32": digits.street_digits32,
     "shapes32": shapes.shapes32,
 }
-_OWN: dict[str, Callable[..., tuple[Source, Splits]]] = {"arrays": own.arrays, "folder": own.folder}
 
 
-def build(name: str, output: Path, *, source: str, **options: Any) -> None:
+def build(name: str, output: Path, settings: Making) -> None:
     """Write the data set `name` into the folder `output`: `<split>_images.npy`, `<split>_labels.npy`, `card.json`.
 
     Args:
-        name: what the set is called in params.yaml.
-        output: an existing folder.
-        source: a name of the registry, or `arrays` or `folder` for a user's own data.
-        options: what the source can be told; see `pipeline.config.data`.
+        name: What the set is called in params.yaml.
+        output: An existing folder.
+        settings: Where the data come from.
 
     Raises:
-        DataError: if the data cannot be had, are not what they should be, or cannot be stored.
+        DataError: If the data cannot be had, are not what they should be, or cannot be stored.
     """
     with disk_errors(f"data set {name} cannot be read"):
-        origin, splits = _read(source, options)
+        origin, splits = _read(settings)
     with disk_errors(f"data set {name} cannot be stored"):
         for split, part in splits.items():
             np.save(output / f"{split}_images.npy", np.ascontiguousarray(part.images))
             if part.labels is not None:
                 np.save(output / f"{split}_labels.npy", part.labels)
-        card = json.dumps(_card(name, source, origin, splits), indent=2, ensure_ascii=False)
+        card = json.dumps(_card(name, settings.source, origin, splits), indent=2, ensure_ascii=False)
         (output / "card.json").write_text(card + "\n", encoding="utf-8")
 
 
-def _read(source: str, options: dict[str, Any]) -> tuple[Source, Splits]:
+def _read(settings: Making) -> tuple[Source, Splits]:
+    source = settings.source
     if source in OFFICIAL:
-        return official.read(source, **options)
+        return official.read(source)
     if source in EMBEDDED:
-        return EMBEDDED[source], _EMBEDDED[source](**options)
-    if source in _OWN:
-        return _OWN[source](**options)
-    raise DataError(f"{source}: no such source of data; there are {', '.join([*OFFICIAL, *EMBEDDED, *_OWN])}.")
+        return EMBEDDED[source], _EMBEDDED[source](**asdict(settings.rendered) if settings.rendered else {})
+    if settings.own:
+        return own.folder(settings.own, settings.pictures) if settings.pictures else own.arrays(settings.own)
+    known = ", ".join([*OFFICIAL, *EMBEDDED])
+    raise DataError(f"{source}: no such source of data; there are {known}, and your own arrays or folder of pictures.")
 
 
 def _card(name: str, source: str, origin: Source, splits: Splits) -> dict[str, Any]:

@@ -11,8 +11,6 @@ from pipeline.data.render import Floats, bicubic, ramp, rgb, to_bytes
 from pipeline.data.splits import Split, Splits, generator, parted
 
 COUNTS = {"train": 1297, "valid": 250, "test": 250}
-
-
 CONTRAST = 1.5
 
 
@@ -32,7 +30,7 @@ def digits28() -> Splits:
 
 
 def binarized_digits28() -> Splits:
-    """Return the digits at 28x28, each pixel drawn once as 0 or 1 with its grey level as the probability of 1.
+    """Return the digits at 28x28, each pixel sampled once: 0 or 1, its grey level the probability of 1.
 
     Reference: Salakhutdinov & Murray, On the Quantitative Analysis of Deep Belief Networks, ICML 2008.
     """
@@ -75,9 +73,9 @@ def _street(digits: Split, count: int, seed: int) -> Split:
 
 
 def _placed(digits: Split, which: NDArray[np.int64], random: np.random.Generator, side: int) -> Floats:
-    """Return digits drawn at 32x32 with a random size, slant and place, `side` digit widths beside the centre."""
+    """Return digits rendered at 32x32 with a random size, slant and place, `side` digit widths beside the centre."""
     count = len(which)
-    high = random.uniform(0.7, 1.05, count)[:, None, None]  # of the digit's own pixels per pixel drawn
+    high = random.uniform(0.7, 1.05, count)[:, None, None]  # in the digit's own pixels per pixel of the image
     wide = high * random.uniform(0.9, 1.25, count)[:, None, None]
     slant = random.uniform(-0.2, 0.2, count)[:, None, None]
     shift = random.uniform(-2, 2, (2, count))[..., None, None]
@@ -85,5 +83,5 @@ def _placed(digits: Split, which: NDArray[np.int64], random: np.random.Generator
     y = high * (place[:, None] - shift[0])
     x = wide * (place - shift[1]) + slant * y - side * random.uniform(14, 18, count)[:, None, None]
     at = np.broadcast_arrays(which[:, None, None], y + 13.5, x + 13.5)
-    drawn: Floats = map_coordinates(digits.images[:, 0] / 255, at, order=1)
-    return drawn
+    placed: Floats = map_coordinates(digits.images[:, 0] / 255, at, order=1)
+    return placed

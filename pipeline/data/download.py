@@ -24,18 +24,18 @@ CHUNK = 1 << 18  # bytes
 def fetch(folder: str, file: File) -> list[Path]:
     """Return an official file with its checksum verified; or its members, where those lie extracted in its place.
 
-    Looked for in this order: `DATA_MIRROR` where that is a folder, the folder of downloads, `DATA_MIRROR` where it is a
-    URL prefix, the official address. A partial download is kept and resumed.
+    The places are tried in this order: `DATA_MIRROR` where that is a folder, the folder of downloads, `DATA_MIRROR`
+    where it is a URL prefix, the official address. A partial download is kept and resumed.
 
     Args:
-        folder: the set's folder in a mirror.
-        file: what is wanted.
+        folder: The set's folder in a mirror.
+        file: The file that is wanted.
 
     Returns:
-        one path, or one path per member in their order.
+        One path, or one path per member in their order.
 
     Raises:
-        DataError: if the file cannot be had, is not the official one, or cannot be stored.
+        DataError: If the file cannot be had, is not the official one, or cannot be stored.
     """
     mirror, downloads = os.environ.get("DATA_MIRROR", ""), scratch() / "downloads"
     remote = "://" in mirror
@@ -63,7 +63,7 @@ def mirror_folder(mirror: str) -> Path:
     """Return the local mirror.
 
     Raises:
-        DataError: if it is no absolute path of a folder.
+        DataError: If it is no absolute path of a folder.
     """
     path = Path(mirror)
     if not path.is_absolute() or not path.is_dir():
@@ -81,7 +81,7 @@ def disk_errors(what: str) -> Iterator[None]:
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         raise DataError(
-            f"{what}: {error.strerror or error}{where}. Mend that and run again; nothing is left half-written."
+            f"{what}: {error.strerror or error}{where}. Repair that and rerun; nothing is left half-written."
         ) from error
 
 
@@ -92,7 +92,7 @@ def _look(place: Path, file: File) -> list[Path]:
         if paths and all(path.is_file() for path in paths):
             for path, each in zip(paths, group, strict=True):
                 if found := _wrong(path, each):
-                    raise DataError(f"{path}: {found}. Delete it and run again, or put the official file in its place.")
+                    raise DataError(f"{path}: {found}. Delete it and rerun, or put the official file in its place.")
             return paths
     return []
 

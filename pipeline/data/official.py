@@ -30,7 +30,7 @@ def read(name: str) -> tuple[Source, Splits]:
     """Return what is known about a published data set, and its splits.
 
     Raises:
-        DataError: if it cannot be had or is not the official one.
+        DataError: If it cannot be had or is not the official one.
     """
     source = OFFICIAL[name]
     match name:

@@ -12,90 +12,81 @@ from pipeline.data import checksum, readers
 from pipeline.data.download import mirror_folder
 from pipeline.data.errors import DataError
 from pipeline.data.registry import File, Source
+from pipeline.data.settings import Own, Pictures
 from pipeline.data.splits import Split, Splits, parted
 from pipeline.runtime.paths import main_checkout
 from pipeline.runtime.progress import bar
 
 NAMES = {"train": ("train",), "valid": ("valid", "val"), "test": ("test",)}
-"""Under which names a split is looked for, where the entry does not say."""
+"""Names under which a split is searched for where the entry of params.yaml does not say."""
 
 
-def arrays(
-    path: str, sha256: str, *, title: str, licence: str, splits: dict[str, str] | None, test_share: float
-) -> tuple[Source, Splits]:
+def arrays(own: Own) -> tuple[Source, Splits]:
     """Read `<split>_images` and `<split>_labels` from a folder of .npy files or from one .npz file.
 
     Args:
-        path: of the folder or file; a relative one is looked for in `DATA_MIRROR`, then in the checkout.
-        sha256: its checksum.
-        title: of the set.
-        licence: of the set.
-        splits: our names `train`, `valid`, `test` to theirs; `None` takes the splits that are named so.
-        test_share: part of the training split that becomes the test split where there is none.
+        own: What the user says of the data. A relative path is searched for in `DATA_MIRROR`, then in the checkout.
 
     Raises:
-        DataError: if something is missing, of the wrong kind or of another checksum.
+        DataError: If something is missing, of the wrong kind or of another checksum.
     """
-    place = _verified(path, sha256)
+    place = _verified(own)
     found = _arrays(place)
     images = {key.removesuffix("_images"): value for key, value in found.items() if key.endswith("_images")}
     read = {
         ours: Split(_pixels(images[theirs], f"{place}: {theirs}_images"), _labels(found, theirs, place))
-        for ours, theirs in _chosen(place, set(images), splits).items()
+        for ours, theirs in _chosen(place, set(images), own.splits).items()
     }
     if {part.images.shape[1:] for part in read.values()} != {read["train"].images.shape[1:]}:
         raise DataError(f"{place}: the images of its splits differ in shape.")
     if len({part.labels is None for part in read.values()}) > 1:
         raise DataError(f"{place}: one of its splits has labels and another has none.")
-    read, how = _with_test(read, test_share)
+    read, how = _with_test(read, own.test_share)
     labels = [part.labels for part in read.values() if part.labels is not None]
     classes = tuple(str(label) for label in range(max(int(part.max()) for part in labels) + 1)) if labels else ()
     levels = 2 if max(int(part.images.max()) for part in read.values()) <= 1 else 256
-    return _source(place, sha256, title, licence, how, classes, levels), read
+    return _source(place, own, how, classes, levels), read
 
 
-def folder(
-    path: str, sha256: str, *, title: str, licence: str, splits: dict[str, str] | None, test_share: float,
-    size: int, channels: int,
-) -> tuple[Source, Splits]:  # fmt: skip
-    """Read `<split>/<class>/<picture>`: the centre square of each picture, scaled to `size` x `size` (PIL bicubic).
+def folder(own: Own, pictures: Pictures) -> tuple[Source, Splits]:
+    """Read `<split>/<class>/<picture>`: the centre square of each picture, scaled by PIL's bicubic filter.
 
     Args:
-        path, sha256, title, licence, splits, test_share: as for `arrays`.
-        size: of the images in pixels.
-        channels: 3 for RGB, 1 for grey.
+        own: What the user says of the data, as for `arrays`.
+        pictures: Size and channels of the images.
 
     Raises:
-        DataError: if something is missing, no picture or of another checksum.
+        DataError: If something is missing, no picture or of another checksum.
     """
-    place = _verified(path, sha256)
-    chosen = _chosen(place, {entry.name for entry in place.iterdir() if entry.is_dir()}, splits)
+    place = _verified(own)
+    chosen = _chosen(place, {entry.name for entry in place.iterdir() if entry.is_dir()}, own.splits)
     files = {ours: _pictures(place / theirs) for ours, theirs in chosen.items()}
     classes = sorted({file.parent.name for part in files.values() for file in part})
     read: Splits = {}
     with bar(sum(map(len, files.values())), place.name, "image") as progress:
         for name, part in files.items():
-            images = np.empty((len(part), channels, size, size), np.uint8)
+            images = np.empty((len(part), pictures.channels, pictures.size, pictures.size), np.uint8)
             for k, file in enumerate(part):
-                images[k] = readers.picture(file.read_bytes(), str(file), size, crop=True, channels=channels)
+                content = file.read_bytes()
+                images[k] = readers.picture(content, str(file), pictures.size, crop=True, channels=pictures.channels)
                 progress.update()
             read[name] = Split(images, np.array([classes.index(file.parent.name) for file in part], np.int64))
-    read, how = _with_test(read, test_share)
-    return _source(place, sha256, title, licence, how, tuple(classes), 256), read
+    read, how = _with_test(read, own.test_share)
+    return _source(place, own, how, tuple(classes), 256), read
 
 
-def _verified(path: str, sha256: str) -> Path:
+def _verified(own: Own) -> Path:
     mirror = os.environ.get("DATA_MIRROR", "")
     roots = [main_checkout()] if not mirror or "://" in mirror else [mirror_folder(mirror), main_checkout()]
-    places = [root / path for root in roots]
+    places = [root / own.path for root in roots]
     place = next((place for place in places if place.exists()), None)
     if place is None:
         raise DataError(
             f"{' and '.join(map(str, places))}: no such file or folder; put the data there or correct `path`."
         )
-    if (found := checksum.of(place)) != sha256:
+    if (found := checksum.of(place)) != own.sha256:
         raise DataError(
-            f"{place}: its sha256 is {found}, params.yaml says {sha256}. If the data have changed on"
+            f"{place}: its sha256 is {found}, params.yaml says {own.sha256}. If the data have changed on"
             " purpose, put the new one there (`python -m pipeline.data.checksum` prints it)."
         )
     return place
@@ -172,14 +163,10 @@ def _with_test(read: Splits, share: float) -> tuple[Splits, str]:
     if not 0 < count < len(whole):
         raise DataError(f"{len(whole)} images and a test_share of {share} leave one split empty.")
     parts = parted(whole, {"train": len(whole) - count, "test": count}, seed=0)
-    return {
-        **read,
-        **parts,
-    }, f"test: {count:,} images drawn from the training split in a fixed random order; the rest as given"
+    how = f"test: {count:,} images of the training split, taken in a fixed random order; the rest as given"
+    return {**read, **parts}, how
 
 
-def _source(
-    place: Path, sha256: str, title: str, licence: str, split: str, classes: tuple[str, ...], levels: int
-) -> Source:
-    files = (File(place.name, f"sha256:{sha256}"),)
-    return Source(title, licence, citation="-", url="-", split=split, classes=classes, levels=levels, files=files)
+def _source(place: Path, own: Own, split: str, classes: tuple[str, ...], levels: int) -> Source:
+    files = (File(place.name, f"sha256:{own.sha256}"),)
+    return Source(own.title, own.licence, "-", "-", split, classes, levels, files=files)

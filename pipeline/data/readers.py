@@ -114,15 +114,15 @@ def picture(content: bytes, name: str, size: int, *, crop: bool, channels: int =
     """Decode one picture and scale it to `size` x `size` by PIL's bicubic filter; returns `(channels, size, size)`.
 
     Args:
-        content: the encoded picture.
-        name: of the picture, for messages.
-        size: of the result in pixels.
-        crop: keep the centre square only; otherwise the aspect ratio is given up.
+        content: The encoded picture.
+        name: Name of the picture, for messages.
+        size: Pixels of a side of the result.
+        crop: Whether only the centre square is kept; otherwise the aspect ratio is given up.
         channels: 3 for RGB, 1 for grey.
-        jpeg: encode the result as JPEG by PIL's defaults and decode it again.
+        jpeg: Whether the result is encoded as JPEG by PIL's defaults and decoded again.
 
     Raises:
-        DataError: if this is no picture, or a damaged one.
+        DataError: If this is no picture, or a damaged one.
     """
     try:
         with Image.open(io.BytesIO(content)) as opened:

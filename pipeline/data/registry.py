@@ -11,10 +11,10 @@ class File:
     """One official file.
 
     Args:
-        name: file name, in the mirror too.
+        name: Name of the file, in the mirror too.
         checksum: `md5:...` or `sha256:...` of the official bytes.
-        url: official address; empty for a member of an archive.
-        members: what the archive holds, path to checksum; a mirror may hold these extracted in its place.
+        url: Official address; empty for a member of an archive.
+        members: What the archive holds, path to checksum; a mirror may hold these extracted in its place.
     """
 
     name: str
@@ -28,16 +28,16 @@ class Source:
     """One data set by its name.
 
     Args:
-        title: the set's full name.
-        licence: its terms, in a few words.
-        citation: whom to cite.
-        url: its home page.
-        split: how its splits come about.
-        classes: names of the labels, in order; empty where there are no labels or they are read from the files.
-        levels: grey levels of a pixel; 2 means that pixels are 0 or 1.
-        note: what the set stands in for, or what else must be known.
-        folder: its folder in a mirror.
-        files: its official files; none for a set that comes with this repository's requirements or is rendered.
+        title: The set's full name.
+        licence: Its terms, in a few words.
+        citation: Whom to cite.
+        url: Its home page.
+        split: How its splits come about.
+        classes: Names of the labels, in order; empty where there are no labels or they are read from the files.
+        levels: Grey levels of a pixel; 2 means that pixels are 0 or 1.
+        note: What the set stands in for, or what else must be known.
+        folder: Its folder in a mirror.
+        files: Its official files; none for a set that comes with this repository's requirements or is rendered.
     """
 
     title: str
@@ -206,12 +206,12 @@ EMBEDDED = {
         title="handwritten digits of scikit-learn, 28x28, in one fixed binarisation",
         split="1,797 digits in a fixed random order: 1,297 train, 250 valid, 250 test",
         levels=2,
-        note="stands in for binarised MNIST: one Bernoulli draw per pixel with its grey level as probability"
+        note="stands in for binarised MNIST: one Bernoulli sample per pixel with its grey level as probability"
         " (Salakhutdinov & Murray 2008)",
     ),
     "street_digits32": _of_digits(
         title="coloured handwritten digits on textured ground, 32x32",
-        split="rendered; train and test are drawn from disjoint digits",
+        split="rendered; train and test show disjoint digits",
         note="stands in for SVHN; digits of scikit-learn in random place, size, slant and colour, with neighbours",
     ),
     "shapes32": Source(

@@ -24,7 +24,7 @@ def rgb(hue: Floats, saturation: Floats, value: Floats) -> Floats:
 
 
 def ramp(random: np.random.Generator, count: int, size: int) -> Floats:
-    """Return ramps of zero mean and slope 1 along random axes, bent by smooth noise; `(count, size, size)`."""
+    """Return ramps of zero mean and gradient 1 along random axes, bent by smooth noise; `(count, size, size)`."""
     axis = random.uniform(0, 2 * np.pi, (count, 1, 1))
     place = (np.arange(size) + 0.5) / size
     straight = np.cos(axis) * place + np.sin(axis) * place[:, None]

@@ -12,7 +12,7 @@ from pipeline.data.render import Floats, ramp, rgb, to_bytes
 from pipeline.data.splits import Split, Splits, generator
 
 SIZE = 32
-FINE = 2 * SIZE  # shapes are drawn on this grid and averaged over 2x2 blocks
+FINE = 2 * SIZE  # shapes are rendered on this grid and averaged over 2x2 blocks
 
 
 def shapes32(train: int = 4000, test: int = 2000) -> Splits:
@@ -92,10 +92,10 @@ def _box(x: Floats, y: Floats, wide: float, high: float) -> Floats:
 
 def _star(x: Floats, y: Floats, inner: float) -> Floats:
     """Five points at radius 1 and five notches at radius `inner`: folded onto one edge between a point and a notch."""
-    step = np.pi / 5
-    fold = np.abs((np.arctan2(y, x) + step) % (2 * step) - step)
+    sector = np.pi / 5
+    fold = np.abs((np.arctan2(y, x) + sector) % (2 * sector) - sector)
     radius = np.hypot(x, y)
-    edge = np.array([inner * np.cos(step) - 1, inner * np.sin(step)])
+    edge = np.array([inner * np.cos(sector) - 1, inner * np.sin(sector)])
     edge /= np.hypot(*edge)
     distance: Floats = edge[1] * (radius * np.cos(fold) - 1) - edge[0] * radius * np.sin(fold)
     return distance

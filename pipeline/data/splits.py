@@ -11,8 +11,8 @@ class Split:
     """One split of a data set.
 
     Args:
-        images: uint8 `(n, c, h, w)`.
-        labels: int64 `(n,)`, or `None`.
+        images: Images, uint8 `(n, c, h, w)`.
+        labels: Their classes, int64 `(n,)`, or `None`.
     """
 
     images: NDArray[np.uint8]

@@ -17,9 +17,9 @@ class DataSet:
     """One data set on one device.
 
     Args:
-        card: what `card.json` says: name, source, licence, counts, number of grey levels.
-        images: per split, uint8 `(n, c, h, w)`.
-        labels: per split that has them, int64 `(n,)`.
+        card: Content of `card.json`: name, source, licence, counts, number of grey levels.
+        images: Images of each split, uint8 `(n, c, h, w)`.
+        labels: Classes of each split that has them, int64 `(n,)`.
     """
 
     card: dict[str, Any]
@@ -34,7 +34,7 @@ class DataSet:
         """Return the images of a split of black and white images, uint8 0 or 1 `(n, c, h, w)`.
 
         Raises:
-            DataError: if the set has grey levels or no such split.
+            DataError: If the set has grey levels or no such split.
         """
         if self.levels != 2:
             raise DataError(f"data set {self.card['name']} has {self.levels} grey levels, a binary one is needed.")
@@ -44,7 +44,7 @@ class DataSet:
         """Return the images of a split, uint8 `(n, c, h, w)`.
 
         Raises:
-            DataError: if there is no such split.
+            DataError: If there is no such split.
         """
         if split not in self.images:
             raise DataError(f"data set {self.card['name']} has no split {split}; it has {', '.join(self.images)}.")

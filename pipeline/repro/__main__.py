@@ -1,11 +1,11 @@
 """Run everything that params.yaml asks for and is not done yet, several stages at once.
 
-`python -m pipeline.repro --jobs 4 --gpus 0,1 --per-gpu 2 [target ...]`, or on several machines `--dask tcp://...`, see
-cluster/dask.md; the plain `dvc repro` at its end proves it.
+`python -m pipeline.repro --jobs 4 --per-gpu 2 [target ...]`, or on several machines `--dask tcp://...`, see
+cluster/dask.md; the plain `dvc repro` at its end proves it. Each GPU that CUDA_VISIBLE_DEVICES allows takes one stage
+at a time, or as many as `--per-gpu` says; stages that need none run on the other cores.
 """
 
 import argparse
-import os
 import signal
 import subprocess
 import sys
@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, NoReturn
 import networkx as nx
 
 from pipeline.config import params
-from pipeline.repro import graph
+from pipeline.repro import graph, places
 from pipeline.repro.alone import alone
-from pipeline.repro.ready import carry_out
+from pipeline.repro.ready import run_all
 from pipeline.repro.repair import repair
 from pipeline.repro.watch import Progress, end_of
 from pipeline.repro.workers import StageError, Workers
@@ -35,7 +35,7 @@ LINES = 25  # of a failed stage's log
 
 
 def main() -> None:
-    """Read the command line and carry it out."""
+    """Read the command line and do what it says."""
     options = _options()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -43,12 +43,13 @@ def main() -> None:
         if options.dask:
             _elsewhere(options, plans)
         with _prepared(plans) as lock:
-            if options.slots != [{}] and not options.dask:  # one place like this process's own is DVC's
+            here = places.of_machine(options.jobs, options.per_gpu)
+            if here != places.ONE and not options.dask:  # one place like this process's own is DVC's
                 todo, _ = _ask(options.targets)
                 if not todo:
                     print("Data and pipelines are up to date.")
                     return
-                _carry_out(todo, Workers(options.slots, lock), len(options.slots))
+                _run(todo, Workers(here, lock))
             pull = ["--pull"] if options.dask else []
             repro = ["dvc", "--wait-for-lock", "repro", *pull, *options.targets]
             sys.exit(subprocess.run(repro, check=False).returncode)
@@ -58,7 +59,7 @@ def main() -> None:
         print(f"error: {error}; the end of {error.log}:", *end_of(error.log, LINES), sep="\n    ", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        print("interrupted; rerun the same command to continue from here", file=sys.stderr)
         sys.exit(130)
 
 
@@ -68,23 +69,23 @@ def _elsewhere(options: argparse.Namespace, plans: list[Plan]) -> None:
 
     with _prepared(plans):
         uncached = graph.uncached()
-        cluster = Cluster(options.dask, uncached)
+        cluster = Cluster(options.dask, uncached, options.jobs)
         todo, done = _ask(options.targets)
         if done and subprocess.run(["dvc", "--wait-for-lock", "push", "--run-cache", *done], check=False).returncode:
             raise UserError("DVC cannot push what is done already, and the workers would do it again.")
     # Every clone makes the plan itself: DVC's run cache has no place for an output that persists. And none finds in a
     # remote what is left to git, the report's summary: such stages are for the `dvc repro` at the end, here.
     todo = todo.subgraph(set(todo) - {graph.PLAN, *uncached.values()})
-    _carry_out(todo, cluster, options.jobs or max(1, cluster.width))
+    _run(todo, cluster)
 
 
 @contextmanager
 def _prepared(plans: list[Plan]) -> Iterator[int]:
-    """Hold the lock of this checkout's runner, with the plan written and what a kill left behind mended."""
+    """Hold the lock of this checkout's runner, with the plan written and what a kill left behind repaired."""
     with alone() as lock:
         params.write(plans)
         for sentence in repair():
-            print(f"mended: {sentence}", flush=True)
+            print(f"repaired: {sentence}", flush=True)
         yield lock
 
 
@@ -95,11 +96,14 @@ def _ask(targets: list[str]) -> tuple["nx.DiGraph[str]", list[str]]:
     return todo, sorted(set(whole) - changed)
 
 
-def _carry_out(todo: "nx.DiGraph[str]", workers: "Workers | Cluster", width: int) -> None:
-    progress = Progress(len(todo))
-    with ThreadPoolExecutor(width) as threads, workers, progress:
+def _run(todo: "nx.DiGraph[str]", workers: "Workers | Cluster") -> None:
+    """Run all of `todo` by `workers`, and raise the first failure."""
+    width, progress = workers.width, Progress(len(todo))
+    with ThreadPoolExecutor(sum(width.values())) as threads, workers, progress:
         urgency = graph.urgency(todo, seconds.latest())
-        failure = carry_out(todo, lambda stage: threads.submit(workers.run, stage), width, urgency, progress)
+        failure = run_all(
+            todo, lambda stage: threads.submit(workers.run, stage), workers.kind, width, urgency, progress
+        )
     if failure is not None:
         raise failure
 
@@ -111,18 +115,13 @@ def _interrupt(*_: object) -> NoReturn:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m pipeline.repro", description=__doc__)
     parser.add_argument("targets", nargs="*", help="stages, train_vae@bernoulli or train_vae; all where none is named")
-    parser.add_argument("--jobs", type=_positive, help="stages at once; one for each core, place on a GPU, or worker")
+    parser.add_argument(
+        "--jobs", type=_positive, help="stages at once; by default one for each core, or worker of Dask"
+    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--dask", metavar="ADDRESS", help="scheduler of workers on other machines, tcp://10.0.0.1:8786")
-    where.add_argument("--gpus", type=lambda text: text.split(","), default=[], help="numbers of GPUs, 0,1")
-    parser.add_argument("--per-gpu", type=_positive, default=1, help="stages at once on each GPU")
-    options = parser.parse_args()
-    places = [{"CUDA_VISIBLE_DEVICES": gpu} for _ in range(options.per_gpu) for gpu in options.gpus]
-    jobs = options.jobs or len(places) or os.cpu_count() or 1
-    if places and jobs > len(places):
-        parser.error(f"--jobs {jobs}: the GPUs named have {len(places)} places; see --per-gpu")
-    options.slots = places[:jobs] or [{} for _ in range(jobs)]
-    return options
+    where.add_argument("--per-gpu", type=_positive, default=1, help="stages at once on each GPU; 1 by default")
+    return parser.parse_args()
 
 
 def _positive(text: str) -> int:

@@ -10,33 +10,36 @@ from pathlib import Path
 
 from pipeline.config import params
 from pipeline.repro.alone import alone
+from pipeline.repro.places import ONE
 from pipeline.repro.repair import repair
 from pipeline.repro.workers import StageError, Workers, log_of
 from pipeline.runtime.errors import UserError
 from pipeline.tracking.provenance import revision
 
 PARAMS = Path("params.yaml")
-TICK = 1.0  # seconds between two looks at what may have died
+WORKER = "worker"
+TICK = 1.0  # seconds between two checks of what may have died
 PATIENCE = 60.0  # seconds without any worker after which stages are given up; one that is restarted is back sooner
-CODE = revision(Path()).split()[0]  # the commit whose modules this process runs; a worker may outlive it
+COMMIT = revision(Path()).split()[0]  # whose modules this process runs; a worker may outlive it
 SHARE = (["repro", "--pull"], ["push"], ["push", "--run-cache"])  # outputs first: the run cache promises them
 
 
 class Cluster:
-    """The workers of a Dask scheduler; leaving the context ends the stages at work.
+    """The workers of a Dask scheduler; leaving the context ends the stages that run.
 
     Args:
-        address: of the scheduler, `tls://10.0.0.1:8786`.
-        uncached: files that DVC leaves to git, and every run writes anew.
+        address: Address of the scheduler, `tls://10.0.0.1:8786`.
+        uncached: Files that DVC leaves to git, and every run writes anew.
+        jobs: How many stages may be given out at once; without a number as many as there are workers now.
 
     Raises:
-        UserError: if no scheduler answers, or what lies here is no commit that other clones can be at.
+        UserError: If no scheduler answers, or what lies here is no commit that other clones can be at.
     """
 
-    def __init__(self, address: str, uncached: Collection[str]) -> None:
+    def __init__(self, address: str, uncached: Collection[str], jobs: int | None = None) -> None:
         from distributed import Client
 
-        self._address = address
+        self._address, self._jobs = address, jobs
         own = (str(PARAMS), "dvc.lock", *uncached)  # may differ: one is sent, the others written
         self._order = (revision(Path(), *own), PARAMS.read_text(), own)
         if not self._order[0].isalnum():
@@ -47,16 +50,20 @@ class Cluster:
             raise UserError(f"{address}: no Dask scheduler answers: {error}") from None
 
     @property
-    def width(self) -> int:
-        """How many workers there are now."""
-        return len(self._client.nthreads())
+    def width(self) -> dict[str, int]:
+        """How many stages may be given out at once."""
+        return {WORKER: self._jobs or max(1, len(self._client.nthreads()))}
+
+    def kind(self, stage: str) -> str:
+        """Return of which kind `stage` is: any worker takes it."""
+        return WORKER
 
     def run(self, stage: str) -> None:
         """Have one stage brought up to date by a worker; if the worker dies, Dask turns to another.
 
         Raises:
-            StageError: if the stage fails, or no worker is left.
-            UserError: if the worker or its clone is at another commit.
+            StageError: If the stage fails, or no worker is left.
+            UserError: If the worker or its clone is at another commit.
         """
         log = log_of(stage)
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -73,14 +80,14 @@ class Cluster:
 
     def _answer(self, stage: str) -> tuple[str, str]:
         answer = self._client.submit(bring, stage, *self._order, key=f"{stage}-{uuid.uuid4()}")
-        seen = time.monotonic()
+        since = time.monotonic()  # when there last was a worker
         while True:
             try:
                 return answer.result(timeout=TICK)
             except TimeoutError:
                 if self._client.nthreads():
-                    seen = time.monotonic()
-                elif time.monotonic() > seen + PATIENCE:
+                    since = time.monotonic()
+                elif time.monotonic() > since + PATIENCE:
                     return f"no worker of {self._address} for {PATIENCE:.0f} s", ""
 
     def __enter__(self) -> "Cluster":
@@ -94,23 +101,23 @@ def bring(stage: str, commit: str, text: str, own: Collection[str]) -> tuple[str
     """Bring one stage up to date in the clone that this process works in, and push it; what a worker of Dask runs.
 
     Args:
-        stage: its name; what it needs comes from the remote if it is there.
-        commit: the one that the clone has to be at.
-        text: of `params.yaml`.
-        own: files that may differ from the commit.
+        stage: Its name; what it needs comes from the remote if it is there.
+        commit: The one that the clone has to be at.
+        text: Content of `params.yaml`.
+        own: Files that may differ from the commit.
 
     Returns:
-        why it failed, empty if it did not, and what it and DVC printed.
+        Why it failed, empty if it did not, and what it and DVC printed.
 
     Raises:
-        UserError: if the clone is at another commit, or was when this process began.
+        UserError: If the clone is at another commit, or was when this process began.
     """
     here, found = f"{socket.gethostname()}:{Path.cwd()}", revision(Path(), *own)
     if found != commit:
         raise UserError(f"{here} is at {found}, this run at {commit}.")
-    if commit != CODE:
-        raise UserError(f"{here} was at {CODE} when its worker began: start the worker again.")
-    with alone() as lock, Workers([{}], lock) as workers, _wanted(workers):
+    if commit != COMMIT:
+        raise UserError(f"{here} was at {COMMIT} when its worker began: start the worker again.")
+    with alone() as lock, Workers(ONE, lock) as workers, _wanted(workers):
         repair()
         if PARAMS.read_text() != text:
             PARAMS.write_text(text)
@@ -125,7 +132,7 @@ def bring(stage: str, commit: str, text: str, own: Collection[str]) -> tuple[str
 
 @contextmanager
 def _wanted(workers: Workers) -> Iterator[None]:
-    """End the stage at work once nobody waits for it: its master was interrupted or has died."""
+    """End the stage that runs once nobody waits for it: its master was interrupted or has died."""
     from distributed import get_worker
 
     here = get_worker()

@@ -27,11 +27,11 @@ def select(graph: "nx.DiGraph[str]", targets: Collection[str]) -> "nx.DiGraph[st
     """Return the part of the graph that `targets` need; all of it where there are none.
 
     Args:
-        graph: from each stage to those that read its outputs.
-        targets: stages, `train_vae@bernoulli`, or all runs of a stage, `train_vae`.
+        graph: From each stage to those that read its outputs.
+        targets: Stages, `train_vae@bernoulli`, or all runs of a stage, `train_vae`.
 
     Raises:
-        UserError: if a target is neither.
+        UserError: If a target is neither.
     """
     if not targets:
         return graph
@@ -60,8 +60,8 @@ def urgency(graph: "nx.DiGraph[str]", seconds: Mapping[str, float]) -> dict[str,
     """Return how long the longest chain of work from each stage to the end takes, then how many stages wait for it.
 
     Args:
-        graph: what is to be done.
-        seconds: what each stage took when it last ran; one that never did counts as their mean.
+        graph: What is to be done.
+        seconds: What each stage took when it last ran; one that never did counts as their mean.
     """
     known = [seconds[stage] for stage in graph if stage in seconds]
     mean = sum(known) / len(known) if known else 1.0

@@ -1,4 +1,4 @@
-"""The ready queue: a stage starts when all it waits for is done."""
+"""The ready queue: a stage starts when all it waits for is done and there is a place for it."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -15,37 +15,42 @@ class Watcher(Protocol):
     def ended(self, stage: str, error: BaseException | None) -> None: ...
 
 
-def carry_out(
+def run_all(
     graph: "nx.DiGraph[str]",
     submit: Callable[[str], "Future[None]"],
-    width: int,
+    kind: Callable[[str], str],
+    width: Mapping[str, int],
     urgency: Mapping[str, Any],
     watcher: Watcher,
 ) -> BaseException | None:
     """Run every stage of a graph; after a failure nothing new starts.
 
     Args:
-        graph: from each stage to those that wait for it.
-        submit: starts a stage.
-        width: how many stages may be at work at once.
-        urgency: of the ready stages the one with the largest starts first.
-        watcher: is told of every start and end.
+        graph: From each stage to those that wait for it.
+        submit: Starts a stage.
+        kind: Of which kind a stage is.
+        width: How many stages of each kind may run at once.
+        urgency: Of the ready stages that there is a place for the one with the largest starts first.
+        watcher: Is told of every start and end.
 
     Returns:
-        the first failure, once all that had started is over; `None` if there was none.
+        The first failure, once all that had started is over; `None` if there was none.
     """
     waits = dict(graph.in_degree())
     ready = {stage for stage, count in waits.items() if count == 0}
+    free = dict(width)
     running: dict[Future[None], str] = {}
     failure: BaseException | None = None
     while running or (ready and failure is None):
-        while ready and failure is None and len(running) < width:
-            stage = max(ready, key=lambda name: (urgency[name], name))
+        while failure is None and (able := [stage for stage in ready if free[kind(stage)]]):
+            stage = max(able, key=lambda name: (urgency[name], name))
             ready.remove(stage)
+            free[kind(stage)] -= 1
             watcher.started(stage)
             running[submit(stage)] = stage
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             stage = running.pop(future)
+            free[kind(stage)] += 1
             error = future.exception()
             watcher.ended(stage, error)
             failure = failure or error

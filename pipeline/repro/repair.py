@@ -15,12 +15,12 @@ def repair(root: Path = Path()) -> list[str]:
     """Make half-written files of DVC readable again, drop locks that nobody holds, and return a sentence for each.
 
     Of `dvc.lock` all entries but the last, which was cut off, are kept. What is lost comes back from DVC's run cache:
-    nothing is computed again. A file that is broken in another way is left to its owner. No DVC may be at work.
+    nothing is computed again. A file that is broken in another way is left to its owner. No DVC may be running.
     """
     said = []
     locks = root / ".dvc/tmp/rwlock"
     if locks.exists():
-        said += _mend_locks(locks)
+        said += _repair_locks(locks)
     record = root / "dvc.lock"
     if record.exists() and not _is_record(text := record.read_text()):
         head, *entries = re.split(r"(?m)^(?=  \S)", text)
@@ -35,7 +35,7 @@ def repair(root: Path = Path()) -> list[str]:
     return said
 
 
-def _mend_locks(file: Path) -> list[str]:
+def _repair_locks(file: Path) -> list[str]:
     try:
         held = json.loads(file.read_text())
     except ValueError:

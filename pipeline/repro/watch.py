@@ -1,4 +1,4 @@
-"""What the user sees: a line for every start and end, and on a terminal one live line for each stage at work."""
+"""What the user sees: a line for every start and end, and on a terminal one live line for each stage that runs."""
 
 import time
 from collections import deque
@@ -13,10 +13,10 @@ from pipeline.repro.workers import log_of
 
 
 class Progress:
-    """Shows the stages at work.
+    """Shows the stages that run.
 
     Args:
-        total: number of stages to be done.
+        total: Number of stages to be done.
     """
 
     def __init__(self, total: int) -> None:

@@ -1,7 +1,7 @@
 """A process that runs stages through DVC's command line, one after the other, for as long as its master lives.
 
 It saves DVC's start for every stage but the first. Orders come as lines of JSON on stdin, `[log, *arguments of dvc]`;
-DVC's exit status goes back as a line on stdout. The end of stdin, also by the master's death, ends the stage at work.
+DVC's exit status goes back as a line on stdout. The end of stdin, also by the master's death, ends the stage that runs.
 """
 
 import json
@@ -16,7 +16,7 @@ PATIENCE = 20  # seconds that a stage has to end itself
 
 
 def main() -> None:
-    """Carry out orders until stdin ends."""
+    """Follow orders until stdin ends."""
     orders, answers = os.fdopen(_apart(0), "r"), os.fdopen(_apart(1), "w")
     # A function, since SIG_IGN would pass to the stages. DVC itself goes on, lest it leave dvc.lock half-written.
     signal.signal(signal.SIGINT, lambda *_: None)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pipeline.repro.places import Places, kind
 from pipeline.repro.worker import PATIENCE
 from pipeline.runtime.paths import scratch
 
@@ -18,9 +19,9 @@ class StageError(Exception):
     """A stage that did not run to its end.
 
     Args:
-        stage: its name.
-        log: what it and DVC printed.
-        reason: how it ended.
+        stage: Its name.
+        log: What it and DVC printed.
+        reason: How it ended.
     """
 
     def __init__(self, stage: str, log: Path, reason: str) -> None:
@@ -35,44 +36,58 @@ def log_of(stage: str) -> Path:
 
 
 class Workers:
-    """Processes that run one stage each at a time; leaving the context ends them and the stages at work.
+    """Processes that run one stage each at a time; leaving the context ends them and their stages.
 
     Args:
-        environments: the variables of each worker that differ from this process's, `{"CUDA_VISIBLE_DEVICES": "1"}`.
-        lock: descriptor of a file locked by this process; the lock is held until the last worker has ended.
+        places: The places of this machine; a worker sits on each.
+        lock: Descriptor of a file locked by this process; the lock is held until the last worker has ended.
     """
 
-    def __init__(self, environments: Sequence[Mapping[str, str]], lock: int) -> None:
-        self._lock = lock
-        self._all = [_Worker(variables) for variables in environments]
-        self._idle: queue.LifoQueue[_Worker] = queue.LifoQueue()  # a worker that has started goes first
-        for worker in reversed(self._all):
-            self._idle.put(worker)
+    def __init__(self, places: Places, lock: int) -> None:
+        self._places, self._lock = places, lock
+        self._all: list[_Worker] = []
+        self._idle: dict[str, queue.LifoQueue[_Worker]] = {}  # the last one first: a worker that has started
+        for name, variables in places.items():
+            workers = [_Worker(each) for each in variables]
+            self._all += workers
+            self._idle[name] = queue.LifoQueue()
+            for worker in reversed(workers):
+                self._idle[name].put(worker)
+
+    @property
+    def width(self) -> dict[str, int]:
+        """How many stages of each kind may run at once."""
+        return {name: len(variables) for name, variables in self._places.items()}
+
+    def kind(self, stage: str) -> str:
+        """Return of which kind `stage` is."""
+        return kind(stage, self._places)
 
     def run(self, stage: str, *commands: Sequence[str]) -> None:
         """Bring one stage up to date.
 
         Args:
-            stage: its name.
-            commands: of DVC, one after the other; where there are none, the inputs are taken to be up to date.
+            stage: Its name.
+            commands: Commands of DVC, one after the other; without any, the inputs are taken to be up to date.
 
         Raises:
-            StageError: if DVC says so, or is killed.
+            StageError: If DVC says so, or is killed.
         """
         log = log_of(stage)
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("")
-        worker = self._idle.get()
+        idle = self._idle[self.kind(stage)]
+        worker = idle.get()
         try:
             for command in commands or [["repro", "--single-item", stage]]:
                 status = worker.ask([str(log), "--wait-for-lock", *command], self._lock)
                 if status != "0":
                     raise StageError(stage, log, f"DVC ended with status {status}" if status else "its DVC was killed")
         finally:
-            self._idle.put(worker)
+            idle.put(worker)
 
     def dismiss(self) -> None:
-        """End the workers and the stages at work, which have a few seconds for it."""
+        """End the workers and the stages that run, which have a few seconds for it."""
         for worker in self._all:
             worker.dismiss()
 
@@ -91,7 +106,7 @@ class _Worker:
         self._process: subprocess.Popen[str] | None = None
 
     def ask(self, order: list[str], lock: int) -> str:
-        """Have an order carried out and return the answer, nothing if the worker dies over it."""
+        """Have an order followed and return the answer, nothing if the worker dies over it."""
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "pipeline.repro.worker"],

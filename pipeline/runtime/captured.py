@@ -10,7 +10,7 @@ from torch import Tensor
 PLAIN = 3  # steps of a kind before it is recorded: in them cuDNN and cuBLAS make their plans and workspaces
 
 Step = Callable[..., Tensor]
-"""Maps a kind and tensors to a tensor; changes tensors in place, reads none on the host, draws no random numbers."""
+"""Maps a kind and tensors to a tensor; changes tensors in place, reads none on the host, takes no random numbers."""
 
 
 def captured(step: Step, device: torch.device) -> Step:

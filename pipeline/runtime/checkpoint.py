@@ -1,5 +1,6 @@
 """Checkpoints: the last resumable state of one piece of work, in one file that is replaced as a whole."""
 
+import io
 import os
 import sys
 import time
@@ -8,7 +9,7 @@ from typing import Any
 
 import torch
 
-from pipeline.runtime import parent
+from pipeline.runtime import files, parent
 
 SECONDS = 10.0  # between two checkpoints; a kill loses at most this much work
 
@@ -34,15 +35,17 @@ class Checkpoint:
     def load(self) -> Any:
         """Return the stored state with its tensors on the device, or `None` where there is none.
 
-        A file that cannot be read is removed with a sentence: the work starts afresh.
+        A damaged file is removed with a sentence: the work starts afresh.
         """
         if not self.path.exists():
             return None
+        content = self.path.read_bytes()  # what cannot even be read is no damage, and the user's to repair
         try:
-            return torch.load(self.path, map_location=self._device, weights_only=True)
-        except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            print(f"{self.path} is damaged ({reason}); it is removed, and the work starts afresh.", file=sys.stderr)
+            return torch.load(io.BytesIO(content), map_location=self._device, weights_only=True)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception:  # damage has many: torch's own, pickle's, those of zip files
+            print(f"{self.path} is damaged; it is removed, and the work starts afresh.", file=sys.stderr)
             self.path.unlink()
             return None
 
@@ -50,18 +53,16 @@ class Checkpoint:
         """Store `state` as a whole if the last checkpoint is old enough, or at once with `now`.
 
         Raises:
+            OSError: If it cannot be stored.
             SystemExit: After storing, if DVC started this process and has been killed since.
         """
         orphaned = parent.lost()
         if not (now or orphaned or time.monotonic() - self._written >= self._seconds):
             return
-        partial = self.path.with_suffix(".partial")
+        content = io.BytesIO()
+        torch.save(state, content)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self.path)
+        files.write(self.path, content.getbuffer())
         self._written = time.monotonic()
         if orphaned:
             raise SystemExit("DVC is gone: checkpoint written, stopping; `dvc repro` continues from here.")

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch  # takes a second, and some stages need none
 
 Row = Mapping[str, float]
 Log = Callable[[int, int, Row], None]
@@ -25,6 +27,6 @@ class Context:
         log: Called for every row of a training's history.
     """
 
-    device: torch.device
+    device: "torch.device"
     scratch: Path
     log: Log = silent

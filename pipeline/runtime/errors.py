@@ -2,4 +2,4 @@
 
 
 class UserError(Exception):
-    """A mistake or a missing thing outside the code: printed as one message without a traceback, exit status 1."""
+    """What is wrong or missing outside of this repository: shown as one message without a traceback, exit status 1."""

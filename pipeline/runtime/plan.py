@@ -46,7 +46,7 @@ class Plan:
         """Read one plan file.
 
         Raises:
-            UserError: if there is no such file.
+            UserError: If there is no such file.
         """
         if not path.is_file():
             raise UserError(f"{path}: no such plan file; `dvc repro plan` writes one per stage and run of params.yaml.")

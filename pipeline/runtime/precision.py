@@ -29,6 +29,11 @@ def arithmetic(device: torch.device, precision: str) -> torch.autocast:
     """
     if precision not in PRECISIONS:
         raise ValueError(f"{precision} is not one of {', '.join(PRECISIONS)}")
-    # the older of torch's two switches: mixing them raises, and every version knows this one
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    allow_tf32(precision == "tf32")
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
+def allow_tf32(allowed: bool) -> None:
+    """Let matrix products and convolutions round their operands to TensorFloat-32, or not, from here on."""
+    # the older of torch's two switches: mixing them raises, and every version knows this one
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed

@@ -16,10 +16,10 @@ def bar(total: int | None, what: str, unit: str = "it", *, part: bool = False) -
     """Show progress of `what` through `total` units; call `.update(n)` on what is yielded.
 
     Args:
-        total: units of work in all, `None` where it is not known.
-        what: a few words at the left of the bar.
-        unit: `"epoch"`, `"step"`, `"image"`; `"B"` counts bytes and scales them.
-        part: whether it is of a part of a longer step, mostly short: seen only where it lasts, below the other bars.
+        total: Number of units of work, `None` where it is not known.
+        what: A few words at the left of the bar.
+        unit: What is counted: `"epoch"`, `"step"`, `"image"`; `"B"` counts bytes and scales them.
+        part: Whether it is part of longer work, and mostly short: it is shown only if it lasts, below the other bars.
     """
     terminal = sys.stderr.isatty()
     shown: tqdm[Any] = tqdm(

@@ -1,7 +1,7 @@
-"""Randomness as a function of its purpose: any epoch's draws follow from (seed, purpose, epoch) alone.
+"""Randomness as a function of its purpose: any epoch's numbers follow from (seed, purpose, epoch) alone.
 
-A resumed run therefore needs no state of a random number generator, and a run's draws do not depend on which other runs
-or seeds happen to be trained beside it.
+A resumed run therefore needs no state of a random number generator, and a run's numbers do not depend on which other
+runs or seeds happen to be trained beside it.
 """
 
 import hashlib

@@ -1,9 +1,11 @@
-"""Which modules of this repository a script imports: what makes it run again, and what a checkpoint is valid for."""
+"""Which modules and packages a script imports: what makes it run again, and what its checkpoints are valid for."""
 
 import ast
 import hashlib
 import os
+from collections.abc import Iterable
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 import yaml
@@ -12,7 +14,10 @@ from pipeline.runtime.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path("sources")
-"""Folder in which `plan` lists the modules of each stage, `sources/train_vae.yaml`."""
+"""Folder in which `plan` lists the modules and packages of each stage, `sources/train_vae.yaml`."""
+
+PACKAGES = {name: name for name in ("torch", "torchvision", "numpy", "scipy")} | {"sklearn": "scikit-learn"}
+"""Packages that compute, another version of which may give another result, and the distributions they come from."""
 
 EXEMPT = {
     "stages/job.py": "reads the plan file, takes locks and moves the output into place; computes nothing",
@@ -27,32 +32,52 @@ EXEMPT = {
 """Modules and packages that cannot change an output: no dependency of a stage but `plan`, each with the reason."""
 
 
-def checksums(script: str) -> dict[str, str]:
-    """Return the MD5 of `script` and of each module it imports, by path, without the exempt ones.
+Listing = dict[str, dict[str, str]]
+
+
+def listing(script: str) -> Listing:
+    """Return the MD5 of `script` and of each module that it imports, and the versions of the packages that compute.
 
     `plan` writes them to `sources/<stage>.yaml`, through which a stage depends on them. As lists in dvc.yaml they would
-    have to be kept by hand, and make up two thirds of dvc.lock, which DVC reads and writes at every stage.
+    have to be kept by hand, and make up two thirds of dvc.lock, which DVC reads and writes at every stage. What follows
+    a `+` in a version, `2.15.0+cpu`, names the device that it was built for, which is no part of an experiment.
 
     Args:
-        script: path relative to the root of the repository, `stages/train_vae.py`.
+        script: Path relative to the root of the repository, `stages/train_vae.py`.
+
+    Returns:
+        `modules` by path and `packages` by name, without the exempt modules and what only they import.
 
     Raises:
-        UserError: if a module is missing or not Python.
+        UserError: If a module is missing or not Python.
     """
-    return {module: hashlib.md5((ROOT / module).read_bytes()).hexdigest() for module in imported(script)}
+    modules = imported(script)
+    tops = {name.partition(".")[0] for module in modules for name in _names(module)}
+    packages = sorted(PACKAGES[top] for top in tops & PACKAGES.keys())
+    return {
+        "modules": {module: hashlib.md5((ROOT / module).read_bytes()).hexdigest() for module in modules},
+        "packages": {package: version(package).partition("+")[0] for package in packages},
+    }
 
 
 def verify(stage: str) -> None:
-    """Make sure that the modules which a stage runs are those that DVC will record.
+    """Make sure that the modules and packages which a stage runs are those that DVC will record.
 
     Raises:
-        UserError: if one was edited after `plan` had listed them.
+        UserError: If one changed after `plan` had listed them.
     """
     file = FOLDER / f"{stage}.yaml"
     if "DVC_STAGE" in os.environ and file.exists():
-        listed, found = yaml.safe_load(file.read_text()), checksums(f"stages/{stage}.py")
-        if changed := sorted(path for path in listed | found if listed.get(path) != found.get(path)):
-            raise UserError(f"{stage}: {', '.join(changed)} was edited after `plan` had run; the same command goes on.")
+        listed, found = (_entries(each) for each in (yaml.safe_load(file.read_text()), listing(f"stages/{stage}.py")))
+        if changed := sorted(name for name in listed | found if listed.get(name) != found.get(name)):
+            verb = "has" if len(changed) == 1 else "have"
+            raise UserError(
+                f"{stage}: {', '.join(changed)} {verb} changed since `plan` was run; rerun the same command."
+            )
+
+
+def _entries(listed: Listing) -> dict[str, str]:
+    return {name: value for kind in listed.values() for name, value in kind.items()}
 
 
 def imported(script: str) -> list[str]:
@@ -61,24 +86,34 @@ def imported(script: str) -> list[str]:
     Imports inside functions count; what an exempt module imports counts too, unless that is a whole exempt package.
 
     Args:
-        script: path relative to the root of the repository, `stages/train_vae.py`.
+        script: Path relative to the root of the repository, `stages/train_vae.py`.
+
+    Raises:
+        UserError: If a module is missing or not Python.
     """
-    seen: set[str] = set()
+    found: set[str] = set()
     waiting = [script]
     while waiting:
         module = waiting.pop()
-        if module not in seen and not _exempt(Path(module).parent):
-            seen.add(module)
-            waiting += _imports(module)
-    return sorted(module for module in seen if not _exempt(Path(module)))
+        if module not in found and not _exempt(Path(module).parent):
+            found.add(module)
+            waiting += _modules(_names(module))
+    return sorted(module for module in found if not _exempt(Path(module)))
 
 
 def _exempt(path: Path) -> bool:
     return any(str(place) in EXEMPT for place in (path, *path.parents))
 
 
+def _modules(names: Iterable[str]) -> list[str]:
+    """Return the paths of those names that are modules of this repository."""
+    paths = (name.replace(".", "/") + ".py" for name in names)
+    return [path for path in paths if path.startswith(("pipeline/", "stages/")) and (ROOT / path).is_file()]
+
+
 @cache
-def _imports(module: str) -> list[str]:
+def _names(module: str) -> frozenset[str]:
+    """Return what a module imports, `numpy.typing`, and what it takes from there, `pipeline.flow.planar.forward`."""
     names: set[str] = set()
     try:
         tree = ast.parse((ROOT / module).read_text())
@@ -91,5 +126,4 @@ def _imports(module: str) -> list[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names |= {str(node.module)} | {f"{node.module}.{alias.name}" for alias in node.names}
-    paths = (name.replace(".", "/") + ".py" for name in names)
-    return [path for path in paths if path.startswith(("pipeline/", "stages/")) and (ROOT / path).is_file()]
+    return frozenset(names)

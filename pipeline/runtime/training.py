@@ -46,7 +46,7 @@ class Trainee(Protocol):
 
 @dataclass(frozen=True)
 class Duration:
-    """How long a training lasts and where it is looked at.
+    """How long a training lasts, and when it is measured and stored.
 
     Args:
         unit: What is counted: passes over the data, or steps.

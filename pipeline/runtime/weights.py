@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialise
 from torch import Tensor, nn
+
+from pipeline.runtime import files
 
 Weights = Mapping[str, Tensor]
 
@@ -27,10 +30,9 @@ def snapshot(of: str, unit: str, number: int) -> str:
 
 
 def save(folder: Path, name: str, weights: Weights) -> None:
-    """Write weights to `<name>.safetensors`, whole or not at all."""
-    partial = folder / f"{name}.partial"
-    save_file({key: value.detach().cpu().contiguous() for key, value in weights.items()}, partial)
-    partial.replace(folder / f"{name}.safetensors")
+    """Write weights to `<name>.safetensors`, as a whole or not at all."""
+    content = serialise({key: value.detach().cpu().contiguous() for key, value in weights.items()})
+    files.write(folder / f"{name}.safetensors", content)
 
 
 def load(folder: Path, name: str, device: torch.device | str = "cpu") -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ from pipeline.tracking.sync import sync
 
 
 def main() -> int:
-    """Read the command line, carry it out and return the exit status."""
+    """Read the command line, do what it says and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.tracking", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("sync", help="record every finished stage that the store does not hold yet")

@@ -29,10 +29,10 @@ class LiveRun:
     and goes on continues its run.
 
     Args:
-        plan: the resolved step.
-        root: root of the checkout in which the step runs.
-        after_seconds: how long a stage runs before its curves are shown.
-        attempt: name of the training to which a checkpoint belongs; only runs of the same attempt are continued.
+        plan: Plan of the stage.
+        root: Root of the checkout in which the stage runs.
+        after_seconds: How long a stage runs before its curves are shown.
+        attempt: Name of the training to which a checkpoint belongs; only runs of the same attempt are continued.
     """
 
     def __init__(self, plan: Plan, root: Path = Path(), after_seconds: float = 5.0, attempt: str = "") -> None:
@@ -46,11 +46,11 @@ class LiveRun:
         self._closed = threading.Event()
         self._status = "FINISHED"
 
-    def log(self, seed: int, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Take note of the metrics of one seed and epoch; returns at once."""
+    def log(self, seed: int, position: int, row: Mapping[str, float]) -> None:
+        """Take note of a row of the history, of one seed at one epoch or step; returns at once."""
         if not self._on:
             return
-        self._entries.put((seed, epoch, {store.metric_name(name): float(value) for name, value in metrics.items()}))
+        self._entries.put((seed, position, {store.metric_name(name): float(value) for name, value in row.items()}))
         if self._thread is None and time.monotonic() >= self._due:
             self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
             self._thread.start()
@@ -103,6 +103,6 @@ class LiveRun:
     def _drain(self) -> dict[int, Points]:
         curves: dict[int, Points] = defaultdict(dict)
         while not self._entries.empty():
-            seed, epoch, metrics = self._entries.get()
-            curves[seed] |= {(name, epoch): value for name, value in metrics.items()}
+            seed, position, row = self._entries.get()
+            curves[seed] |= {(name, position): value for name, value in row.items()}
         return curves

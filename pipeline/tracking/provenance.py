@@ -1,4 +1,4 @@
-"""What differs from machine to machine, beside the report: hardware, versions of the code, seconds per stage."""
+"""What differs from machine to machine, beside the report: hardware, git revision, seconds per stage."""
 
 import os
 import platform
@@ -36,8 +36,8 @@ def write(root: Path = Path()) -> Path:
         "|---|---|",
         *(f"| {name} | {value} |" for name, value in facts.items()),
         "",
-        f"Seconds of each stage that this checkout has run itself, {sum(took.values()):,.0f} in all. A stage that went"
-        " on from a checkpoint counts from there; one without a number came from the cache.",
+        f"Seconds of each stage that this checkout has run itself, {sum(took.values()):,.0f} in all. A stage that"
+        " continued from a checkpoint counts from there; one without a number came from the cache.",
         "",
         "| stage | seconds |",
         "|---|---:|",
@@ -74,8 +74,8 @@ def revision(root: Path, *own: str) -> str:
     """Return the commit of a checkout, and whether its files were changed.
 
     Args:
-        root: of the checkout.
-        own: files whose changes do not count.
+        root: Root of the checkout.
+        own: Files whose changes do not count.
     """
 
     def git(*arguments: str) -> str:

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import yaml
 
-from pipeline.runtime import history
+from pipeline.runtime import history, settings
 from pipeline.runtime.plan import Plan, read_all
 from pipeline.tracking.store import Points, metric_name
 
-# Training writes below models/, scoring below scores/; other stages prepare or draw, and have no record of their own.
 RECORDED = ("models", "scores")
+"""Where training and scoring write; other stages prepare or plot, and have no record of their own."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Record:
     """One finished stage: its plan, the checksums that identify it, and where its files lie.
 
     Args:
-        plan: the resolved step.
-        root: the checkout that `plan` and its paths belong to.
+        plan: Plan of the stage.
+        root: The checkout that `plan` and its paths belong to.
         digest: MD5 of the plan file.
         inputs: MD5 of every input, by path.
         outputs: MD5 of every output, by path.
-        figures: the pictures that belong to this run alone.
+        figures: The figures that belong to this run alone.
     """
 
     plan: Plan
@@ -85,9 +85,10 @@ class Record:
         file = self.output / "history.csv"
         curves: dict[int, Points] = defaultdict(dict)
         for row in history.read(file) if file.is_file() else []:
+            unit = "step" if "step" in row else "epoch"
             for name, value in row.items():
-                if name not in ("seed", "epoch"):
-                    curves[int(row["seed"])][metric_name(name), int(row["epoch"])] = value
+                if name not in history.COUNTERS:
+                    curves[int(row["seed"])][metric_name(name), int(row[unit])] = value
         return dict(curves)
 
     def summary(self) -> Points:
@@ -99,10 +100,10 @@ class Record:
         result: Points = {}
         # a diverged seed makes the mean infinite or NaN, and so be it
         with np.errstate(invalid="ignore", over="ignore"):
-            for (name, step), values in together.items():
-                result[name, step] = float(np.mean(values))
+            for (name, place), values in together.items():
+                result[name, place] = float(np.mean(values))
                 if len(values) > 1:
-                    result[f"{name}_std", step] = float(np.std(values, ddof=1))
+                    result[f"{name}_std", place] = float(np.std(values, ddof=1))
         apart = ("protocol", "seeds")
         return result | numbers({name: value for name, value in self.metrics().items() if name not in apart})
 
@@ -123,8 +124,8 @@ def finished(root: Path, figures: Path) -> tuple[list[Record], int]:
     A stage is finished when `dvc.lock` holds it with the plan file that lies here and its output exists.
 
     Args:
-        root: root of the checkout whose `plan/`, `dvc.lock` and outputs are read.
-        figures: folder of the figures, `<family>/<run>/<name>.png` below it.
+        root: Root of the checkout whose `plan/`, `dvc.lock` and outputs are read.
+        figures: Folder of the figures, `<family>/<run>/<name>.png` below it.
     """
     lock = root / "dvc.lock"
     entries = (
@@ -140,8 +141,8 @@ def finished(root: Path, figures: Path) -> tuple[list[Record], int]:
         digest = md5(root / plan.path)
         if deps.get(plan.path.as_posix()) == digest and (root / plan.output).is_dir():
             inputs = {path: value for path, value in deps.items() if _is_input(plan, path)}
-            drawn = tuple(sorted((figures / family(plan) / plan.run).glob("*.png")))
-            records.append(Record(plan, root, digest, inputs, outs, drawn))
+            own = tuple(sorted((figures / family(plan) / plan.run).glob("*.png")))
+            records.append(Record(plan, root, digest, inputs, outs, own))
     return records, len(plans) - len(records)
 
 
@@ -150,9 +151,9 @@ def _is_input(plan: Plan, path: str) -> bool:
 
 
 def family(plan: Plan) -> str:
-    """Return the family that a step belongs to, `vae`: the folder below `models/` that it writes or reads.
+    """Return the family that a stage belongs to, `vae`: the folder below `models/` that it writes or reads.
 
-    A step that has to do with no model is its own family, named by the folder below `scores/`.
+    A stage that has to do with no model is a family of its own, named after the folder below `scores/`.
     """
     places = [Path(place).parts for place in (plan.output, *plan.inputs.values())]
     return next((parts[1] for parts in places if parts[0] == "models"), places[0][1])
@@ -164,12 +165,12 @@ def identity(plan: Plan, digest: str) -> dict[str, str]:
 
 
 def parameters(plan: Plan) -> dict[str, str]:
-    """Return the resolved settings and inputs of a step as MLflow parameters, nested names joined by dots."""
-    return words({**plan.settings, "inputs": plan.inputs})
+    """Return the settings of a stage as MLflow parameters, by their names in params.yaml, and its inputs."""
+    return words({**settings.flat(plan.settings), "inputs": plan.inputs})
 
 
 def words(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Flatten nested settings into text, lists and other values as JSON."""
+    """Return nested values as text by names joined by dots; lists and other values as JSON."""
     flat: dict[str, str] = {}
     for name, value in tree.items():
         if isinstance(value, Mapping):
@@ -180,15 +181,15 @@ def words(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def numbers(tree: Mapping[str, Any], prefix: str = "") -> Points:
-    """Flatten the numbers of nested scores into points; the entries of a list become the steps of one metric."""
+    """Return the numbers of nested scores as points; the entries of a list follow each other on a metric's axis."""
     flat: Points = {}
     for name, value in tree.items():
         if isinstance(value, Mapping):
             flat |= numbers(value, f"{prefix}{name}.")
         else:
-            for step, entry in enumerate(value if isinstance(value, list) else [value]):
+            for place, entry in enumerate(value if isinstance(value, list) else [value]):
                 if isinstance(entry, int | float):
-                    flat[metric_name(f"{prefix}{name}"), step] = float(entry)
+                    flat[metric_name(f"{prefix}{name}"), place] = float(entry)
     return flat
 
 

@@ -26,15 +26,15 @@ def unfinished(client: "MlflowClient", experiment: str, plan: Plan, digest: str)
 
 
 def create(client: "MlflowClient", experiment: str, plan: Plan, digest: str, root: Path, **tags: str) -> "Run":
-    """Start the parent run of a step, with its parameters and the tags that say where it comes from.
+    """Start the parent run of a stage, with its parameters and the tags that say where it comes from.
 
     Args:
-        client: the store.
-        experiment: id of the family's experiment.
-        plan: the resolved step.
+        client: Client of the store.
+        experiment: Id of the family's experiment.
+        plan: Plan of the stage.
         digest: MD5 of the plan file.
-        root: the checkout it is carried out in, whose git revision is noted.
-        tags: further tags.
+        root: Root of the checkout that it runs in, whose git revision is noted.
+        tags: Further tags.
     """
     run = client.create_run(
         experiment, run_name=plan.address, tags=records.identity(plan, digest) | tags | _context(root)

@@ -11,7 +11,7 @@ from pipeline.tracking.records import md5
 
 
 def note(plan: Plan, seconds: float, root: Path = Path()) -> None:
-    """Add the time that a finished stage took since it was started or went on from its checkpoint."""
+    """Add the time that a finished stage took since it was started or continued from its checkpoint."""
     with _file().open("a") as file:
         entry = {"stage": plan.address, "plan": md5(root / plan.path), "seconds": round(seconds, 1)}
         file.write(json.dumps(entry) + "\n")

@@ -27,8 +27,8 @@ MAX_METRICS = 1000  # of one log_batch, MLflow's own bound
 MAX_PARAMS = 100
 MAX_FLOAT = 1.7976931348623157e308  # what MLflow's database holds in the place of infinity
 
-# Points of a curve: (metric, step) to value.
 Points = dict[tuple[str, int], float]
+"""Points of curves: the name of a metric and its epoch or step (MLflow calls both `step`), and the value there."""
 
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -140,7 +140,7 @@ def write(
     from mlflow.entities import Metric, Param, RunTag
 
     now = int(time.time() * 1000)
-    metrics = [Metric(name, value, now, step) for (name, step), value in (points or {}).items()]
+    metrics = [Metric(name, value, now, place) for (name, place), value in (points or {}).items()]
     for start in range(0, len(metrics), MAX_METRICS):
         client.log_batch(run_id, metrics=metrics[start : start + MAX_METRICS])
     pairs = [Param(*pair) for pair in (params or {}).items()]

@@ -25,11 +25,11 @@ class Summary:
     """What a sync found and did; `str` of it is one line for people.
 
     Args:
-        recorded: finished stages whose record is in the store.
-        new: those recorded just now.
-        updated: those that got figures or files which they lacked.
-        unfinished: planned stages without a record: they have not run, or their outputs are not those of `dvc.lock`.
-        failure: why nothing more was recorded, `None` where all went well.
+        recorded: Finished stages whose record is in the store.
+        new: Those recorded just now.
+        updated: Those that got figures or files which they lacked.
+        unfinished: Planned stages without a record: they have not run, or their outputs are not those of `dvc.lock`.
+        failure: Why nothing more was recorded, `None` where all went well.
     """
 
     recorded: int = 0
@@ -55,14 +55,14 @@ def sync(root: Path = Path(), figures: Path | None = None, everything: bool = Fa
     """Record every finished training and scoring of a checkout that the store does not hold yet.
 
     A record is known by stage, plan file and the checksums of inputs and outputs, so a second sync adds nothing. Those
-    that the store holds get the figures which were drawn or changed since. A store that is away is told in the summary,
-    not raised.
+    that the store holds get the figures which were plotted or changed since. A store that is away is told in the
+    summary, not raised.
 
     Args:
-        root: root of the checkout.
-        figures: folder of the figures, `reports/figures` below `root` where it is not given.
-        everything: ask the store about every record and add all files again, even if nothing changed since the last
-            sync.
+        root: Root of the checkout.
+        figures: Folder of the figures, `reports/figures` below `root` where it is not given.
+        everything: Whether the store is asked about every record and all files are added again, even if nothing has
+            changed since the last sync.
     """
     if not store.enabled():
         return Summary()
@@ -142,7 +142,8 @@ def _adopt(
 ) -> "tuple[Run, dict[int, Run]]":
     """Return an unfinished run of this record with its children, or a new one.
 
-    Unfinished runs of the same plan with other curves are deleted: trainings that were given up, of other code or data.
+    Unfinished runs of the same plan with other curves are deleted: trainings of other modules or data that were given
+    up.
     """
     adopted: tuple[Run, dict[int, Run]] | None = None
     for run in runs.unfinished(client, experiment, record.plan, record.digest):

@@ -181,6 +181,7 @@ def test_extracted_members_of_a_mirror_url(server, checkout, packed, monkeypatch
     assert fetch("set", packed) == [downloads(checkout) / "inside" / name for name in ("one", "two")]
 
 
+@pytest.mark.slow
 def test_kill_9_in_mid_download_and_another_run(server, checkout, file):
     event = server.hold = threading.Event()
     script = (

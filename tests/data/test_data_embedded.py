@@ -12,6 +12,7 @@ from pipeline.data import digits, render, shapes
 from pipeline.data.build import build
 from pipeline.data.errors import DataError
 from pipeline.data.registry import DIGITS, SHAPES
+from pipeline.data.settings import Making, Rendered
 
 
 def test_digits28_are_all_digits_once():
@@ -56,6 +57,7 @@ def test_street_digits_show_their_label_and_share_no_digit_between_splits(monkey
     assert len(used[0]) + len(used[1]) == 1797 and not train & rest
 
 
+@pytest.mark.slow
 def test_street_digits_can_be_read():
     splits = digits.street_digits32(train=1500, test=500)
     grey = {
@@ -133,11 +135,11 @@ def test_rgb_is_the_standard_librarys():
 
 @pytest.mark.parametrize("name", ["digits28", "binarized_digits28", "street_digits32", "shapes32"])
 def test_built_twice_the_bytes_are_the_same(tmp_path, name):
-    options = {"train": 60, "test": 20} if name.endswith("32") else {}
+    settings = Making(name, rendered=Rendered(60, 20) if name.endswith("32") else None)
     found = []
     for place in (tmp_path / "one", tmp_path / "two"):
         place.mkdir()
-        build(name, place, source=name, **options)
+        build(name, place, settings)
         found.append({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in place.iterdir()})
     assert found[0] == found[1]
     card = json.loads((tmp_path / "one" / "card.json").read_text())
@@ -147,17 +149,17 @@ def test_built_twice_the_bytes_are_the_same(tmp_path, name):
 
 def test_an_unknown_source_is_named(tmp_path):
     with pytest.raises(DataError, match="imagenet: no such source of data; there are mnist,"):
-        build("x", tmp_path, source="imagenet")
+        build("x", tmp_path, Making("imagenet"))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize("file", ["train_images.npy", "card.json"])
 def test_a_full_disk_while_writing_arrays(tmp_path, file):
     (tmp_path / file).symlink_to("/dev/full")
-    with pytest.raises(DataError, match=r"data set digits28 cannot be stored: No space left on device.*run again"):
-        build("digits28", tmp_path, source="digits28")
+    with pytest.raises(DataError, match=r"data set digits28 cannot be stored: No space left on device.*rerun"):
+        build("digits28", tmp_path, Making("digits28"))
 
 
 def test_a_missing_target_is_named(tmp_path):
     with pytest.raises(DataError, match="data set digits28 cannot be stored: No such file or directory"):
-        build("digits28", tmp_path / "none", source="digits28")
+        build("digits28", tmp_path / "none", Making("digits28"))

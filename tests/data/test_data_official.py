@@ -17,6 +17,7 @@ from pipeline.data import official
 from pipeline.data.build import build
 from pipeline.data.errors import DataError
 from pipeline.data.registry import EMBEDDED, OFFICIAL
+from pipeline.data.settings import Making
 
 RANDOM = np.random.default_rng(0)
 
@@ -182,7 +183,7 @@ def test_a_built_set_has_its_card_and_the_same_bytes_each_time(mirror, tmp_path)
     mirror("binarized_mnist", {f"binarized_mnist_{split}.amat": text for split in ("train", "valid", "test")})
     for place in ("one", "two"):
         (tmp_path / place).mkdir()
-        build("digits_of_mine", tmp_path / place, source="binarized_mnist")
+        build("digits_of_mine", tmp_path / place, Making("binarized_mnist"))
     card = json.loads((tmp_path / "one" / "card.json").read_text())
     assert card["name"] == "digits_of_mine" and card["source"] == "binarized_mnist" and card["levels"] == 2
     assert card["counts"] == {"train": 3, "valid": 3, "test": 3} and card["shape"] == [1, 28, 28]
@@ -204,6 +205,7 @@ def test_every_set_of_the_registry_is_described():
                 assert len(checksum) == {"md5": 32, "sha256": 64}[algorithm] and int(checksum, 16)
 
 
+@pytest.mark.slow
 def test_the_checksums_that_torchvision_knows_too():
     from torchvision.datasets import CIFAR10, MNIST, SVHN, Imagenette
 

@@ -34,7 +34,7 @@ def made(checkout, tmp_path):
         output = tmp_path / "output"
         shutil.rmtree(output, ignore_errors=True)
         output.mkdir()
-        build("mine", output, **settings_of(entry))
+        build("mine", output, settings_of(entry))
         card = json.loads((output / "card.json").read_text())
         return {path.stem: np.load(path) for path in output.glob("*.npy")}, card
 
@@ -76,7 +76,7 @@ def test_without_a_test_split_a_part_of_train_becomes_one(checkout, made):
     numbers = [found[f"{split}_images"].reshape(-1, 64)[:, 0] for split in ("train", "test")]
     assert [len(part) for part in numbers] == [35, 15] and sorted(np.concatenate(numbers)) == list(range(50))
     assert np.array_equal(found["test_labels"], numbers[1] % 3) and numbers[1].tolist() != sorted(numbers[1])
-    assert "15 images drawn from the training split" in card["split"]
+    assert "15 images of the training split" in card["split"]
     assert np.array_equal(made("own", test_share=0.3)[0]["test_images"], found["test_images"])
 
 
@@ -114,11 +114,11 @@ def test_a_changed_file_is_noticed(checkout, made):
         made("own", sha256="0" * 64)
 
 
-def test_a_missing_path_names_every_place_looked_at(checkout, tmp_path, monkeypatch):
+def test_a_missing_path_names_every_place_searched(checkout, tmp_path, monkeypatch):
     monkeypatch.setenv("DATA_MIRROR", str(tmp_path))
     entry = {"source": "arrays", "path": "nowhere", "sha256": "0" * 64}
     with pytest.raises(DataError) as caught:
-        build("mine", tmp_path, **settings_of(entry))
+        build("mine", tmp_path, settings_of(entry))
     assert f"{tmp_path}/nowhere and {checkout}/nowhere: no such file" in str(caught.value)
 
 

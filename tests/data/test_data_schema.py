@@ -6,6 +6,8 @@ import pytest
 
 from pipeline.config.data import expand
 from pipeline.data.registry import EMBEDDED, OFFICIAL
+from pipeline.data.settings import Making, Own, Pictures, Rendered
+from pipeline.runtime.settings import build
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = {"source": "arrays", "path": "own", "sha256": "0" * 64}
@@ -23,11 +25,11 @@ def test_settings_are_complete():
         {"shapes32": {"source": "shapes32", "train": 500}, "mine": {**OWN, "source": "folder", "size": 32}}
     )
     assert not errors
-    assert plans[0].settings == {"source": "shapes32", "train": 500, "test": 2000}
-    assert plans[1].settings == {
-        "source": "folder", "path": "own", "sha256": "0" * 64, "title": "own data", "licence": "the owner's",
-        "splits": None, "test_share": 0.1, "size": 32, "channels": 3,
-    }  # fmt: skip
+    own = Own("own", "0" * 64, "own data", "the owner's", splits=None, test_share=0.1)
+    assert [build(Making, plan.settings) for plan in plans] == [
+        Making("shapes32", rendered=Rendered(train=500, test=2000)),
+        Making("folder", own=own, pictures=Pictures(size=32, channels=3)),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +51,7 @@ def test_settings_are_complete():
         (
             "x",
             {"source": "arrays", "sha256": "0" * 64},
-            "data.x.path: missing; a folder of .npy files or an .npz file is needed",
+            "data.x.path: missing (a folder of .npy files or an .npz file)",
         ),
         (
             "x",

@@ -5,15 +5,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import nvidia
 import pytest
 import yaml
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
-STEP = """
+STAGE = """
 import sys, time
 from pathlib import Path
 name, seconds, output, *inputs = sys.argv[1:]
@@ -22,7 +23,7 @@ start = time.time()
 with open("times", "a") as times:
     times.write(f"{name} start {start}\\n")
 if Path("fail").exists() and name == Path("fail").read_text():
-    sys.exit("this step was told to fail")
+    sys.exit("this stage was told to fail")
 while time.time() < start + float(seconds):
     time.sleep(0.02)
 Path(output).write_text(text)
@@ -40,7 +41,7 @@ class Project:
     def __init__(self, folder: Path, seconds: float = 0.8) -> None:
         self.folder = folder
         folder.mkdir()
-        (folder / "step.py").write_text(STEP)
+        (folder / "stage.py").write_text(STAGE)
         (folder / "summary.json").write_text("{}")  # of an earlier run; git has it
         self.yaml(seconds)
         params = YAML().load(ROOT / "params.yaml")
@@ -54,8 +55,8 @@ class Project:
     def yaml(self, seconds: float) -> None:
         def stage(name: str, key: str, inputs: list[str]) -> dict:
             output = f"{name}{key}.txt"
-            command = f"python step.py {name}@{key} {seconds} {output} {' '.join(inputs)}"
-            return {"cmd": command, "deps": [*inputs, "step.py"], "outs": [output]}
+            command = f"python stage.py {name}@{key} {seconds} {output} {' '.join(inputs)}"
+            return {"cmd": command, "deps": [*inputs, "stage.py"], "outs": [output]}
 
         runs = dict.fromkeys(RUNS)
         scores = [f"score-{run}.txt" for run in RUNS]
@@ -94,7 +95,7 @@ class Project:
         return yaml.safe_load((self.folder / "dvc.lock").read_text())
 
     def times(self) -> dict[tuple[str, str], float]:
-        """Return when each step last started and ended."""
+        """Return when each stage last started and ended."""
         lines = (line.split() for line in (self.folder / "times").read_text().splitlines())
         return {(name.removesuffix("@"), what): float(when) for name, what, when in lines}
 
@@ -106,7 +107,7 @@ class Project:
             time.sleep(0.02)
 
     def processes(self) -> dict[int, str]:
-        """Return the processes at work in this project, by id."""
+        """Return the processes that run in this project, by id."""
         found = {}
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
@@ -139,6 +140,12 @@ def project(tmp_path: Path) -> Iterator[Project]:
     yield made
     for process in made.processes():
         os.kill(process, signal.SIGKILL)
+
+
+@pytest.fixture
+def cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Give this machine NVIDIA GPUs."""
+    return lambda *names: nvidia.install(tmp_path, monkeypatch, *names)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,8 @@ from pipeline.repro import cluster
 from pipeline.repro.cluster import Cluster
 from pipeline.repro.workers import StageError
 
+pytestmark = pytest.mark.slow
+
 IDENTITY = ("-c", "user.name=test", "-c", "user.email=test@example.org")
 LOOPBACK = ("--host", "127.0.0.1", "--no-dashboard")
 
@@ -39,7 +41,7 @@ class Machines:
             self.clones.append(clone)
 
     def commit(self) -> None:
-        self.master.do("git", "add", "dvc.yaml", "step.py", "params.yaml", "summary.json", ".dvc")
+        self.master.do("git", "add", "dvc.yaml", "stage.py", "params.yaml", "summary.json", ".dvc")
         self.master.do("git", *IDENTITY, "commit", "-qm", "project")
 
     def take(self, seconds: float) -> None:
@@ -158,7 +160,7 @@ def test_a_run_that_is_stopped_ends_the_stages_at_work_and_goes_on_later(machine
     if kind == signal.SIGINT:
         assert running.returncode == 130 and "interrupted" in output and "Traceback" not in output
     deadline = time.monotonic() + 30
-    while any("step.py" in command for clone in clones for command in clone.processes().values()):
+    while any("stage.py" in command for clone in clones for command in clone.processes().values()):
         assert time.monotonic() < deadline, "a stage is still at work"
         time.sleep(0.1)
     machines.take(seconds=0.8)
@@ -175,12 +177,12 @@ def test_a_failed_stage_shows_the_end_of_its_log(machines):
     done = machines.master.do(*machines.master.runner("--dask", machines.address), check=False)
     assert done.returncode == 1
     assert "error: make@b: DVC ended with status 255 on " in done.stderr
-    assert "this step was told to fail" in done.stderr and "Traceback" not in done.stderr
+    assert "this stage was told to fail" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_other_code_is_refused(machines):
     machines.work()
-    (machines.master.folder / "step.py").write_text("changed")
+    (machines.master.folder / "stage.py").write_text("changed")
     command = machines.master.runner("--dask", machines.address)
     assert "with changes: other clones can follow a commit only" in machines.master.do(*command, check=False).stderr
     machines.commit()

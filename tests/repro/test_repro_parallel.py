@@ -6,14 +6,16 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def test_stages_overlap_and_the_record_is_that_of_a_serial_run(project, serial):
     done = project.do(*project.runner("--jobs", "2"))
     assert project.lock() == serial
     times = project.times()
     starts = [when for (_, what), when in times.items() if what == "start"]
-    at_work = [sum(times[name, "start"] <= at < times[name, "end"] for name, _ in times) // 2 for at in starts]
-    assert max(at_work) == 2
+    running = [sum(times[name, "start"] <= at < times[name, "end"] for name, _ in times) // 2 for at in starts]
+    assert max(running) == 2
     assert "5/5  report: done" in done.stdout
     assert "Running stage" not in done.stdout  # the plain `dvc repro` at the end found nothing to do
     assert "Running stage 'make@b'" in (project.folder / ".scratch/logs/make@b.log").read_text()
@@ -25,7 +27,7 @@ def test_a_failure_stops_new_starts_and_shows_the_end_of_its_log(project):
     done = project.do(*project.runner("--jobs", "2"), check=False)
     assert done.returncode == 1
     assert "error: make@b: DVC ended with status 255" in done.stderr
-    assert "this step was told to fail" in done.stderr and "Traceback" not in done.stderr
+    assert "this stage was told to fail" in done.stderr and "Traceback" not in done.stderr
     assert "report: started" not in done.stdout
     (project.folder / "fail").unlink()
     assert "5/5" not in project.do(*project.runner("--jobs", "2")).stdout  # what is done is not done again
@@ -38,14 +40,24 @@ def test_targets_only(project):
 
 
 @pytest.mark.parametrize(
-    ("options", "places"), [(["3,5"], {"3", "5"}), (["3"], {"3"}), (["3,5", "--jobs", "1"], {"3"})]
+    ("options", "make", "score"),
+    [
+        ([], {"GPU-a", "GPU-b"}, {"all"}),
+        (["--jobs", "1"], {"GPU-a"}, {"GPU-a"}),  # one place, on which all take turns
+    ],
 )
-def test_each_place_on_a_gpu_is_given_to_one_stage_at_a_time(project, options, places):
-    step = project.folder / "step.py"
-    step.write_text(step.read_text().replace("{start}", "{__import__('os').environ['CUDA_VISIBLE_DEVICES']}"))
-    project.do(*project.runner("--gpus", *options, "make"))
-    used = [line.split()[2] for line in (project.folder / "times").read_text().splitlines() if " start " in line]
-    assert set(used) == places
+def test_stages_that_ask_for_a_gpu_get_one_each_and_the_others_the_cores(project, cards, options, make, score):
+    cards("GPU-a", "GPU-b")
+    (project.folder / "stages").mkdir()
+    (project.folder / "stages/make.py").write_text("device = prepare()")
+    (project.folder / "stages/score.py").write_text("prepare(cpu=True)")
+    stage = project.folder / "stage.py"
+    place = "{__import__('os').environ.get('CUDA_VISIBLE_DEVICES', 'all')}"
+    stage.write_text(stage.read_text().replace("{start}", place))
+    project.do(*project.runner(*options, "score"))
+    lines = [line.split() for line in (project.folder / "times").read_text().splitlines() if " start " in line]
+    used = {kind: {place for name, _, place in lines if name.startswith(kind)} for kind in ("make", "score")}
+    assert used == {"make": make, "score": score}
 
 
 def test_killed_in_every_way_it_leaves_no_process_and_goes_on_to_the_same_record(project, serial):
@@ -57,15 +69,15 @@ def test_killed_in_every_way_it_leaves_no_process_and_goes_on_to_the_same_record
         project.wait_for("make@-b start")
         found = project.processes()
         workers = [process for process, command in found.items() if "pipeline.repro.worker" in command]
-        steps = [process for process, command in found.items() if command.startswith("python step.py")]
-        assert (len(workers), len(steps)) == (2, 2)
+        stages = [process for process, command in found.items() if command.startswith("python stage.py")]
+        assert (len(workers), len(stages)) == (2, 2)
         match kind:
             case "interrupt" | "terminate":
                 running.send_signal(signal.SIGINT if kind == "interrupt" else signal.SIGTERM)
             case "runner":
                 running.kill()
             case "worker" | "stage":
-                os.kill((workers if kind == "worker" else steps)[0], signal.SIGKILL)
+                os.kill((workers if kind == "worker" else stages)[0], signal.SIGKILL)
                 time.sleep(0.2)
                 running.send_signal(signal.SIGINT)  # the other stage would take a minute
             case "all":

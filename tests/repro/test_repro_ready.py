@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.repro.ready import carry_out
+from pipeline.repro.ready import run_all
 
 
 class Log:
@@ -20,12 +20,17 @@ class Log:
     def ended(self, stage: str, error: BaseException | None) -> None:
         self.entries.append(("end", stage, error is None))
 
-    def at_work(self) -> list[int]:
-        """How many stages are at work after each entry."""
+    def most(self, kind: str) -> int:
+        """How many stages of a kind ran at once at most; all of them have ended."""
         counts = [0]
-        for what, _, _ in self.entries:
-            counts.append(counts[-1] + (1 if what == "start" else -1))
-        return counts
+        for what, stage, _ in self.entries:
+            counts.append(counts[-1] + (kind_of(stage) == kind) * (1 if what == "start" else -1))
+        assert counts[-1] == 0
+        return max(counts)
+
+
+def kind_of(stage: str) -> str:
+    return "odd" if int(stage[1:]) % 2 else "even"
 
 
 graphs = st.integers(1, 9).flatmap(
@@ -36,8 +41,8 @@ graphs = st.integers(1, 9).flatmap(
 
 
 @settings(max_examples=60, deadline=None)
-@given(graphs, st.integers(1, 4), st.sets(st.integers(0, 8), max_size=2))
-def test_order_width_and_failure(shape, width, broken):
+@given(graphs, st.integers(1, 4), st.integers(1, 4), st.sets(st.integers(0, 8), max_size=2))
+def test_order_width_and_failure(shape, odd, even, broken):
     size, edges = shape
     graph = nx.DiGraph([(f"s{a}", f"s{b}") for a, b in edges])
     graph.add_nodes_from(f"s{number}" for number in range(size))
@@ -52,9 +57,10 @@ def test_order_width_and_failure(shape, width, broken):
             assert set(graph.predecessors(stage)) <= done, "a stage started before its inputs were there"
             done.add(stage)
 
-    with ThreadPoolExecutor(width) as threads:
-        failure = carry_out(graph, lambda s: threads.submit(run, s), width, {s: i for i, s in enumerate(graph)}, log)
-    assert max(log.at_work()) <= width and log.at_work()[-1] == 0
+    width, urgency = {"odd": odd, "even": even}, {stage: place for place, stage in enumerate(graph)}
+    with ThreadPoolExecutor(odd + even) as threads:
+        failure = run_all(graph, lambda s: threads.submit(run, s), kind_of, width, urgency, log)
+    assert all(log.most(kind) <= width[kind] for kind in width)
     if failure is None:
         assert done == set(graph)
     else:
@@ -64,10 +70,26 @@ def test_order_width_and_failure(shape, width, broken):
     assert (failure is None) == (not broken or not any(stage in broken for _, stage, _ in log.entries))
 
 
-@pytest.mark.parametrize(("urgency", "first"), [({"a": 1, "b": 2}, "b"), ({"a": 2, "b": 1}, "a")])
+@pytest.mark.parametrize(("urgency", "first"), [({"s1": 1, "s3": 2}, "s3"), ({"s1": 2, "s3": 1}, "s1")])
 def test_the_most_urgent_goes_first(urgency, first):
     graph, log = nx.DiGraph(), Log()
-    graph.add_nodes_from("ab")
+    graph.add_nodes_from(urgency)
     with ThreadPoolExecutor(1) as threads:
-        assert carry_out(graph, lambda s: threads.submit(lambda: None), 1, urgency, log) is None
+        assert run_all(graph, lambda s: threads.submit(lambda: None), kind_of, {"odd": 1}, urgency, log) is None
     assert log.entries[0][1] == first
+
+
+def test_a_stage_without_a_place_keeps_none_of_another_kind_waiting():
+    graph, log, over = nx.DiGraph(), Log(), threading.Event()
+    graph.add_nodes_from(["s1", "s3", "s2"])
+    urgency = {"s1": 3, "s3": 2, "s2": 1}
+
+    def run(stage):
+        if stage == "s2":
+            over.set()
+        assert over.wait(30), "s2 did not run beside s1"
+
+    with ThreadPoolExecutor(2) as threads:
+        width = {"odd": 1, "even": 1}
+        assert run_all(graph, lambda s: threads.submit(run, s), kind_of, width, urgency, log) is None
+    assert [stage for what, stage, _ in log.entries if what == "start"] == ["s1", "s2", "s3"]

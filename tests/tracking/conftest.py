@@ -75,7 +75,7 @@ class Records:
 
 @pytest.fixture
 def train() -> Plan:
-    settings = {"beta": 0.5, "net": {"width": 8}}
+    settings = {"beta": 0.5, "network": {"width": 8}}
     return Plan("train_vae", "bernoulli", {"data": "data/digits"}, "models/vae/bernoulli", settings)
 
 
@@ -150,11 +150,11 @@ def checkout(bare: Checkout, migrated: Path) -> Checkout:
 
 @pytest.fixture
 def curves(tmp_path: Path) -> Callable[..., bytes]:
-    """Return the bytes of a history.csv of two seeds with losses 10 * seed + epoch + shift."""
+    """Return the bytes of a history.csv of two seeds with losses 10 * seed + epoch + shift; it may count steps."""
 
-    def make(epochs: int = 3, shift: float = 0.0) -> bytes:
+    def make(epochs: int = 3, shift: float = 0.0, unit: str = "epoch") -> bytes:
         pairs = [(seed, epoch) for seed in (0, 1) for epoch in range(epochs)]
-        rows = [{"seed": seed, "epoch": epoch, "loss": 10.0 * seed + epoch + shift} for seed, epoch in pairs]
+        rows = [{"seed": seed, unit: epoch, "loss": 10.0 * seed + epoch + shift} for seed, epoch in pairs]
         history.write(tmp_path / "history.csv", rows)
         return (tmp_path / "history.csv").read_bytes()
 

@@ -74,6 +74,7 @@ def test_finished_stage_completes_its_live_run(started, train, curves, records) 
     assert len(held.runs) == 3
 
 
+@pytest.mark.slow
 def test_killed_training_continues_its_run(started, train, curves, records) -> None:
     script = """
 import time
@@ -106,7 +107,7 @@ time.sleep(60)
 
 
 @pytest.mark.parametrize("attempts", [("old", "new"), ("new", "old")])
-def test_training_of_other_code_has_its_own_run_and_sync_clears_it_away(
+def test_training_of_other_modules_has_its_own_run_and_sync_clears_it_away(
     started, train, curves, records, attempts
 ) -> None:
     for attempt in attempts:

@@ -7,7 +7,7 @@ from dvc_data.hashfile.db import HashFileDB
 from dvc_objects.fs.local import LocalFileSystem
 
 from pipeline.runtime.plan import Plan
-from pipeline.tracking.records import dvc_md5, family, finished, numbers, words
+from pipeline.tracking.records import dvc_md5, family, finished, numbers, parameters, words
 
 
 def test_md5_of_a_folder_is_the_one_that_dvc_computes(tmp_path: Path) -> None:
@@ -49,8 +49,19 @@ def test_flattening_keeps_numbers_apart_from_words() -> None:
     }
 
 
-def test_summary_is_mean_and_sample_deviation_over_seeds(checkout, train, curves) -> None:
-    checkout.finish(train, {"history.csv": curves(epochs=2), "metrics.json": json.dumps({"fid": 7}).encode()})
+def test_parameters_have_the_names_of_params_yaml() -> None:
+    groups = {"generator": {"learning_rate": 1, "penalty": "r1"}, "critic": {"learning_rate": 2}}
+    games = {"games": {"jsd": {"loss": "jsd"}}, "steps": 9}
+    assert parameters(Plan("train_gan", "a", {"data": "data/x"}, settings=groups)) == {
+        "generator_learning_rate": "1", "critic_learning_rate": "2", "penalty": "r1", "inputs.data": "data/x"
+    }  # fmt: skip
+    assert parameters(Plan("dirac", "dirac", settings=games)) == {"games.jsd.loss": "jsd", "steps": "9"}
+
+
+@pytest.mark.parametrize("unit", ["epoch", "step"])
+def test_summary_is_mean_and_sample_deviation_over_seeds(checkout, train, curves, unit) -> None:
+    history = curves(epochs=2, unit=unit)
+    checkout.finish(train, {"history.csv": history, "metrics.json": json.dumps({"fid": 7}).encode()})
     (record,), unfinished = finished(checkout.root, checkout.root / "reports" / "figures")
     assert unfinished == 0
     # losses 0 and 10, then 1 and 11: the sample deviation of two values is their distance over the square root of two
@@ -71,7 +82,7 @@ def test_a_stage_is_finished_only_with_this_plan_and_its_output(checkout, train,
     assert finished(checkout.root, figures) == ([], 2)
 
 
-def test_inputs_are_the_declared_ones_without_code(checkout, train, curves) -> None:
+def test_inputs_are_the_declared_ones_without_sources(checkout, train, curves) -> None:
     checkout.finish(train, {"history.csv": curves()})
     (record,), _ = finished(checkout.root, checkout.root)
     assert set(record.inputs) == {"data/digits"}

@@ -17,6 +17,8 @@ from checkout import Checkout
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+pytestmark = pytest.mark.slow
+
 STAGE = "train_vae@a"
 OUTPUT = "models/vae/a/seed_0.safetensors"
 EPOCHS = 300  # ten seconds and more, of which the server sees the first few

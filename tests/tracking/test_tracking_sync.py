@@ -24,7 +24,7 @@ def test_record_holds_params_curves_scores_checksums_and_files(done, records) ->
     assert (summary.recorded, summary.new, summary.failure) == (2, 2, None)
     held = records()
     train, score = held.parents["train_vae@bernoulli"], held.parents["likelihood@bernoulli"]
-    assert train.data.params == {"beta": "0.5", "net.width": "8", "inputs.data": "data/digits"}
+    assert train.data.params == {"beta": "0.5", "width": "8", "inputs.data": "data/digits"}  # as in params.yaml
     assert held.curve(train, "loss") == [(0, 5.0), (1, 6.0), (2, 7.0)]
     assert held.curve(train, "loss_std")[0] == pytest.approx((0, 50**0.5))
     seeds = held.children(train)
@@ -105,7 +105,7 @@ def test_outputs_other_than_those_of_the_lock_are_not_recorded(done, records) ->
     assert sync().new == 1
 
 
-def test_figures_drawn_or_changed_later_join_the_record(done, records) -> None:
+def test_figures_plotted_or_changed_later_join_the_record(done, records) -> None:
     sync()
     run = records().parents["train_vae@bernoulli"]
     picture = done.root / "mlartifacts" / "vae" / run.info.run_id / "artifacts" / "figures" / "samples.png"
@@ -218,6 +218,7 @@ def test_switched_off(done, monkeypatch) -> None:
     assert not (done.root / ".scratch").exists()
 
 
+@pytest.mark.slow
 def test_processes_starting_together_create_one_store(bare, records) -> None:
     # forked after the slow imports, so that all of them reach the missing database in the same moment
     script = """
@@ -242,6 +243,7 @@ for worker in workers:
     assert not list(bare.root.glob("*.partial*"))
 
 
+@pytest.mark.slow
 def test_command_says_in_one_line_what_it_did(done) -> None:
     environment = os.environ | {"PYTHONPATH": REPOSITORY}
     command = [sys.executable, "-m", "pipeline.tracking", "sync"]
