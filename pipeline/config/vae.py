@@ -36,8 +36,8 @@ class VaeHyperparameters(Schema):
     ] = Field(
         description="how pixels are scaled and what is maximised of them; bernoulli is for binary images, gaussian for"
         " pixels in [-1, 1] with variance 1/2, gaussian_standardised for pixels of mean 0 and variance 1 with variance"
-        " 1; the cross-entropies apply the formula of bernoulli to pixels in [0, 1] or to standardised ones, which is no"
-        " likelihood"
+        " 1; the cross-entropies apply the formula of bernoulli to pixels in [0, 1] or to standardised ones, and are no"
+        " likelihoods"
     )
     logit_shift: Annotated[float, Field(ge=0)] = Field(
         description="number subtracted from every logit of the decoder; with 5, training starts from black images"
@@ -62,7 +62,7 @@ class VaeHyperparameters(Schema):
         description="largest norm of the gradient of all parameters; 0 is no limit"
     )
     precision: Literal["fp32", "tf32", "bf16"] = Field(
-        description="arithmetic of encoder and decoder, in training and scoring; tf32 is for NVIDIA GPUs and equals fp32"
+        description="arithmetic of encoder and decoder, in training and scoring; tf32 is for NVIDIA GPUs and is fp32"
         " elsewhere, bf16 rounds to 8 bits and is fast on processors that have it; losses are computed in fp32"
     )
     snapshots: Annotated[list[PositiveInt], AfterValidator(distinct)] = Field(

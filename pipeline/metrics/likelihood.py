@@ -14,6 +14,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+
 def rows(device: torch.device) -> int:
     """Return how many images, or samples of images, are decoded at once on a device.
 

@@ -2,37 +2,13 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pipeline.data.errors import DataError
 
 Halves = tuple[nn.Module, nn.Module]
 """An encoder and a decoder."""
-
-
-class _Elu(torch.autograd.Function):
-    """max(x, 0) + exp(min(x, 0)) - 1, whose derivative is exp(min(x, 0))."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        slope = x.clamp_max(0).exp_()
-        ctx.save_for_backward(slope)
-        return x.clamp_min(0).add_(slope).sub_(1)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        (slope,) = ctx.saved_tensors
-        gradient: Tensor = gradients[0] * slope
-        return gradient
-
-
-class Elu(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = _Elu.apply(x)
-        return y
 
 
 def build(network: str, shape: Sequence[int], hidden: int, outputs: int, latent: int) -> Halves:
@@ -52,7 +28,7 @@ def build(network: str, shape: Sequence[int], hidden: int, outputs: int, latent:
     Raises:
         DataError: If the network takes no images of this size.
     """
-    channels, height, width = shape
+    _, height, width = shape
     sides = SIDES.get(network)
     if sides and (height != width or height not in sides):
         raise DataError(
@@ -72,10 +48,15 @@ def _mlp(shape: Sequence[int], hidden: int, outputs: int, latent: int) -> Halves
     """Two hidden layers each, ELU: the network of reports 000, 001 and 002."""
     pixels = math.prod(shape)
     encoder = nn.Sequential(
-        nn.Flatten(), nn.Linear(pixels, hidden), Elu(), nn.Linear(hidden, hidden), Elu(), nn.Linear(hidden, outputs)
+        nn.Flatten(),
+        nn.Linear(pixels, hidden),
+        nn.ELU(),
+        nn.Linear(hidden, hidden),
+        nn.ELU(),
+        nn.Linear(hidden, outputs),
     )
     decoder = nn.Sequential(
-        nn.Linear(latent, hidden), Elu(), nn.Linear(hidden, hidden), Elu(), nn.Linear(hidden, pixels)
+        nn.Linear(latent, hidden), nn.ELU(), nn.Linear(hidden, hidden), nn.ELU(), nn.Linear(hidden, pixels)
     )
     return encoder, decoder
 
@@ -92,15 +73,15 @@ def _conv(shape: Sequence[int], hidden: int, outputs: int, latent: int) -> Halve
     """Three convolutions and their mirror image, ELU: an older edition of the course of reports 000 and 002."""
     channels = shape[0]
     encoder = nn.Sequential(
-        nn.Conv2d(channels, 32, 3), Elu(), nn.AvgPool2d(2),
-        nn.Conv2d(32, 64, 3), Elu(), nn.AvgPool2d(2),
-        nn.Conv2d(64, 256, 5), Elu(), nn.Flatten(), nn.Linear(256, outputs),
+        nn.Conv2d(channels, 32, 3), nn.ELU(), nn.AvgPool2d(2),
+        nn.Conv2d(32, 64, 3), nn.ELU(), nn.AvgPool2d(2),
+        nn.Conv2d(64, 256, 5), nn.ELU(), nn.Flatten(), nn.Linear(256, outputs),
     )  # fmt: skip
     decoder = nn.Sequential(
-        nn.Linear(latent, 256), Elu(), nn.Unflatten(1, (256, 1, 1)),
-        nn.Conv2d(256, 64, 5, padding=4), Elu(), nn.UpsamplingBilinear2d(scale_factor=2),
-        nn.Conv2d(64, 32, 3, padding=2), Elu(), nn.UpsamplingBilinear2d(scale_factor=2),
-        nn.Conv2d(32, 16, 3, padding=2), Elu(), nn.Conv2d(16, channels, 3, padding=2),
+        nn.Linear(latent, 256), nn.ELU(), nn.Unflatten(1, (256, 1, 1)),
+        nn.Conv2d(256, 64, 5, padding=4), nn.ELU(), nn.UpsamplingBilinear2d(scale_factor=2),
+        nn.Conv2d(64, 32, 3, padding=2), nn.ELU(), nn.UpsamplingBilinear2d(scale_factor=2),
+        nn.Conv2d(32, 16, 3, padding=2), nn.ELU(), nn.Conv2d(16, channels, 3, padding=2),
     )  # fmt: skip
     return encoder, decoder
 

@@ -9,28 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-
-
-class _BernoulliLogLikelihood(torch.autograd.Function):
-    """Sum of x * logits - softplus(logits), with the gradient x - sigmoid(logits) written out.
-
-    softplus(a) = max(a, 0) + log(1 + exp(-|a|)). The factors 1 + exp(-|a|) lie in (1, 2], so up to 64 of them are
-    multiplied before one logarithm is taken; on a CPU, log1p per pixel can cost more than all the rest.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, logits: Tensor) -> Tensor:
-        ctx.save_for_backward(x, logits)
-        pixels = logits.shape[-1]
-        group = max(size for size in range(1, 65) if pixels % size == 0)
-        factors = logits.abs().neg_().exp_().add_(1)
-        logs = factors.view(*logits.shape[:-1], pixels // group, group).prod(-1).log_().sum(-1)
-        return (x * logits).sum(-1) - logits.clamp_min(0).sum(-1) - logs
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor]:
-        x, logits = ctx.saved_tensors
-        return None, gradients[0].unsqueeze(-1) * (x - torch.sigmoid(logits))
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 
 def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
@@ -42,8 +21,7 @@ def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
         x: Targets in {0, 1}, `(..., d)`, broadcast against `logits`; no gradient flows to them.
         logits: Logits, `(..., d)`.
     """
-    value: Tensor = _BernoulliLogLikelihood.apply(x, logits)
-    return value
+    return -binary_cross_entropy_with_logits(logits, x.expand_as(logits), reduction="none").sum(-1)
 
 
 class _SaturatingCrossEntropy(torch.autograd.Function):

@@ -40,7 +40,7 @@ class Observation:
 
     @classmethod
     def of(cls, likelihood: str, data: DataSet) -> "Observation":
-        """Return how images of `data` are observed; mean and variance for standardising are those of its training split.
+        """Return how images of `data` are observed; they are standardised by mean and variance of the training split.
 
         Raises:
             DataError: If `likelihood` is `bernoulli` and the set has grey levels.
@@ -85,8 +85,8 @@ class Observation:
     def bits(self, log_density: float) -> float:
         r"""Return bits per dimension of the stored levels for a log density (or log probability) of x in nats.
 
-        A level stands for an interval of one spacing around it. With noise uniform over the interval, Jensen's inequality
-        gives $\log P(\mathrm{level}) \ge \log p(x) + d\,(\log \Delta - \Delta^2 / 24 \sigma^2)$ in closed form.
+        A level stands for an interval of one spacing around it. With noise uniform over the interval, Jensen's
+        inequality gives, in closed form, $\log P(\mathrm{level}) \ge \log p(x) + d\,(\log \Delta - \Delta^2 / 24 \sigma^2)$.
 
         Reference: Theis, van den Oord & Bethge, A Note on the Evaluation of Generative Models, ICLR 2016.
         """

@@ -37,7 +37,7 @@ def decoded(model: Vae, z: Tensor, data: DataSet) -> Tensor:
     """Return the mean images of latents `(n, latent)`, float32 `(n, c, h, w)` with grey values in [0, 1]."""
     parts = z.split(rows(z.device))
     grey = torch.cat([model.observation.picture(model.decode(part), data.levels) for part in parts])
-    return grey.unflatten(1, data.card["shape"])
+    return grey.view(-1, *data.card["shape"])
 
 
 def squared_error(model: Vae, data: DataSet) -> float:

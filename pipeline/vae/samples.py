@@ -1,4 +1,4 @@
-"""Scores of the images that autoencoders decode: in the features of an evaluator, as those of GANs, and of sharpness."""
+"""Scores of the images that autoencoders decode: by an evaluator, as those of GANs are, and of their sharpness."""
 
 from pathlib import Path
 from typing import Any
