@@ -1,12 +1,13 @@
 """Train the autoencoders of one run: `python -m stages.train_vae plan/train_vae/<run>.yaml`."""
 
 from pipeline.runtime.device import prepare
-from pipeline.vae.train import fit
+from pipeline.vae.settings import Training
+from pipeline.vae.train import train
 from stages.job import Job, run
 
 
 def main(job: Job) -> None:
-    fit(job.input("data"), job.output, device=prepare(), scratch=job.scratch, log=job.log, **job.plan.settings)
+    train(job.input("data"), job.output, job.settings(Training), job.context(prepare()))
 
 
 if __name__ == "__main__":

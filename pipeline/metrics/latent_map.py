@@ -1,4 +1,4 @@
-"""Maps of codes in the plane by t-SNE, and how well codes and map keep the classes apart."""
+"""Maps of latents in the plane by t-SNE, and how well latents and map separate the classes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +12,19 @@ NEIGHBOURS = 10
 PERPLEXITY = 30.0
 
 
-def tsne(codes: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    """Return points in the plane, `(n, 2)`, whose neighbourhoods are those of `codes`, `(n, d)`.
+def tsne(latents: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+    """Return points in the plane, `(n, 2)`, whose neighbourhoods are those of `latents`, `(n, d)`.
 
     One thread: the order of a sum over threads would change the last bits, and t-SNE amplifies them.
 
     Args:
-        codes: more than `PERPLEXITY` of them.
-        seed: of the randomised principal components that the points start from.
+        latents: Latents, `(n, d)`; more than `PERPLEXITY` of them.
+        seed: Seed of the randomised principal components that the points start from.
 
     Reference: van der Maaten & Hinton, Visualizing Data using t-SNE, JMLR 9, 2008.
     """
     with threadpool_limits(1):
-        points = TSNE(perplexity=PERPLEXITY, init="pca", random_state=seed).fit_transform(codes)
+        points = TSNE(perplexity=PERPLEXITY, init="pca", random_state=seed).fit_transform(latents)
     return np.asarray(points, np.float32)
 
 
@@ -32,9 +32,9 @@ def separation(points: NDArray[np.float32], labels: NDArray[np.int64], seed: int
     """Return how far the classes of labelled points lie apart.
 
     Args:
-        points: `(n, d)`.
-        labels: `(n,)`.
-        seed: of the clustering.
+        points: Points, `(n, d)`.
+        labels: Classes of the points, `(n,)`.
+        seed: Seed of the clustering.
 
     Returns:
         `knn_accuracy`, each point classified by its nearest others; `silhouette`, the mean over points with labels as

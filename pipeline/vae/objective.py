@@ -9,28 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-
-
-class _BernoulliLogLikelihood(torch.autograd.Function):
-    """Sum of x * logits - softplus(logits), with the gradient x - sigmoid(logits) written out.
-
-    softplus(a) = max(a, 0) + log(1 + exp(-|a|)). The factors 1 + exp(-|a|) lie in (1, 2], so up to 64 of them are
-    multiplied before one logarithm is taken; on a CPU, log1p per pixel can cost more than all the rest.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, logits: Tensor) -> Tensor:
-        ctx.save_for_backward(x, logits)
-        pixels = logits.shape[-1]
-        group = max(size for size in range(1, 65) if pixels % size == 0)
-        factors = logits.abs().neg_().exp_().add_(1)
-        logs = factors.view(*logits.shape[:-1], pixels // group, group).prod(-1).log_().sum(-1)
-        return (x * logits).sum(-1) - logits.clamp_min(0).sum(-1) - logs
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor]:
-        x, logits = ctx.saved_tensors
-        return None, gradients[0].unsqueeze(-1) * (x - torch.sigmoid(logits))
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 
 def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
@@ -39,14 +18,15 @@ def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
     $$\log p(x|z) = \sum_d x_d \log \mu_d + (1 - x_d) \log(1 - \mu_d), \qquad \mu = \mathrm{sigmoid}(\mathrm{logits})$$
 
     Args:
-        x: targets in {0, 1}, `(..., d)`, broadcast against `logits`; no gradient flows to them.
-        logits: `(..., d)`.
+        x: Targets in {0, 1}, `(..., d)`, broadcast against `logits`; no gradient flows to them.
+        logits: Logits, `(..., d)`.
     """
-    value: Tensor = _BernoulliLogLikelihood.apply(x, logits)
-    return value
+    return -binary_cross_entropy_with_logits(logits, x.expand_as(logits), reduction="none").sum(-1)
 
 
 class _SaturatingCrossEntropy(torch.autograd.Function):
+    """The formula of `saturating_cross_entropy`, and its gradient through a sigmoid that rounds."""
+
     @staticmethod
     def forward(ctx: Any, x: Tensor, logits: Tensor) -> Tensor:
         mean = torch.sigmoid(logits)
@@ -56,27 +36,27 @@ class _SaturatingCrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor]:
         x, mean = ctx.saved_tensors
-        slope = mean * (1 - mean)
-        return None, gradients[0].unsqueeze(-1) * (mean - x) * (slope / slope.clamp_min(1e-12))
+        derivative = mean * (1 - mean)
+        return None, gradients[0].unsqueeze(-1) * (mean - x) * (derivative / derivative.clamp_min(1e-12))
 
 
 def saturating_cross_entropy(x: Tensor, logits: Tensor) -> Tensor:
     r"""Return $-\sum_d x_d \log \mu_d + (1 - x_d) \log(1 - \mu_d)$ as a network that ends in a sigmoid computes it.
 
     The sigmoid rounds to 0 or 1 for large logits: logarithms stop at -100 there and the gradient vanishes, as in
-    `torch.nn.functional.binary_cross_entropy`. For targets in [0, 1] that hardly matters; outside, nothing else stops
-    the logits.
+    `torch.nn.functional.binary_cross_entropy`, which refuses targets outside of [0, 1]. Inside, that hardly matters;
+    outside, nothing else keeps the logits in bounds.
 
     Args:
-        x: targets, any numbers, `(..., d)`, broadcast against `logits`; no gradient flows to them.
-        logits: `(..., d)`.
+        x: Targets, any numbers, `(..., d)`, broadcast against `logits`; no gradient flows to them.
+        logits: Logits, `(..., d)`.
     """
     value: Tensor = _SaturatingCrossEntropy.apply(x, logits)
     return value
 
 
-def sample_posterior(mean: Tensor, logvar: Tensor, noise: Tensor) -> Tensor:
-    """Return the reparameterised sample z = mean + exp(logvar / 2) * noise."""
+def sample_gaussian(mean: Tensor, logvar: Tensor, noise: Tensor) -> Tensor:
+    """Return reparameterised samples of Gaussians, z = mean + exp(logvar / 2) * noise."""
     return mean + torch.exp(0.5 * logvar) * noise
 
 
@@ -86,7 +66,8 @@ def kl_analytic(mean: Tensor, logvar: Tensor) -> Tensor:
     $$\mathrm{KL}(N(\mu, \sigma^2) \,\|\, N(0, I)) = \frac12 \sum_j (\mu_j^2 + \sigma_j^2 - 1 - \log \sigma_j^2)$$
 
     Args:
-        mean, logvar: posterior parameters, `(n, latent)`.
+        mean: Means of the posterior, `(n, latent)`.
+        logvar: Log variances of the posterior, `(n, latent)`.
     """
     return 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum(-1)
 
@@ -95,20 +76,26 @@ def kl_monte_carlo(mean: Tensor, logvar: Tensor, noise: Tensor) -> Tensor:
     r"""Return the estimate $\frac1S \sum_s \log q(z_s|x) - \log p(z_s)$, $z_s \sim q$, of the KL divergence.
 
     Args:
-        mean, logvar: posterior parameters, `(n, latent)`.
-        noise: standard normal, `(S, n, latent)`.
+        mean: Means of the posterior, `(n, latent)`.
+        logvar: Log variances of the posterior, `(n, latent)`.
+        noise: Standard normal, `(S, n, latent)`.
 
     Returns:
         `(n,)`; unbiased, with gradients through the samples.
     """
-    z = sample_posterior(mean, logvar, noise)
+    z = sample_gaussian(mean, logvar, noise)
     # log q - log p with z = mean + sigma * noise: the normalising constants cancel
     return 0.5 * (z**2 - noise**2 - logvar).sum(-1).mean(0)
 
 
 def beta_at(epoch: int, epochs: int, beta: float, schedule: str) -> float:
-    r"""Return the weight of KL during `epoch`, counted from 1.
+    r"""Return the weight of KL during one epoch.
 
-    `constant`: always `beta`. `linear`: $\beta\,(\mathrm{epoch} - 1) / \mathrm{epochs}$, from 0 to just under `beta`.
+    Args:
+        epoch: Number of the epoch, counted from 1.
+        epochs: Number of epochs of the training.
+        beta: The hyperparameter.
+        schedule: `constant` for `beta` throughout, or `linear` for
+            $\beta\,(\mathrm{epoch} - 1) / \mathrm{epochs}$, which rises from 0 to just under `beta`.
     """
     return beta if schedule == "constant" else beta * (epoch - 1) / epochs

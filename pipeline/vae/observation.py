@@ -27,32 +27,32 @@ class Observation:
     """The pixels of one data set under one likelihood.
 
     Args:
-        likelihood: a name of the table above.
-        pixels: of an image, all channels counted.
-        step: distance between two neighbouring levels in x.
-        lowest: x of level 0.
+        likelihood: A name of the table above.
+        pixels: Number of pixels of an image, all channels counted.
+        spacing: Distance between two neighbouring levels in x.
+        lowest: Value x of level 0.
     """
 
     likelihood: str
     pixels: int
-    step: float
+    spacing: float
     lowest: float
 
     @classmethod
     def of(cls, likelihood: str, data: DataSet) -> "Observation":
-        """Return how `data` is observed; mean and variance for standardising are those of its training split.
+        """Return how images of `data` are observed; they are standardised by mean and variance of the training split.
 
         Raises:
-            DataError: if `likelihood` is `bernoulli` and the set has grey levels.
+            DataError: If `likelihood` is `bernoulli` and the set has grey levels.
         """
         images = data.binary("train") if likelihood == "bernoulli" else data.split("train")
-        pixels, step, lowest = images[0].numel(), 1 / (data.levels - 1), 0.0
+        pixels, spacing, lowest = images[0].numel(), 1 / (data.levels - 1), 0.0
         if likelihood == "gaussian":
-            step, lowest = 2 * step, -1.0
+            spacing, lowest = 2 * spacing, -1.0
         if likelihood.endswith("standardised"):
-            mean, deviation = _moments(images)
-            step, lowest = 1 / deviation, -mean / deviation
-        return cls(likelihood, pixels, step, lowest)
+            mean, std = _moments(images)
+            spacing, lowest = 1 / std, -mean / std
+        return cls(likelihood, pixels, spacing, lowest)
 
     @property
     def density(self) -> bool:
@@ -61,14 +61,14 @@ class Observation:
 
     def scale(self, images: Tensor) -> Tensor:
         """Return x, float32, for uint8 images of any shape."""
-        return images.float().mul_(self.step).add_(self.lowest)
+        return images.float().mul_(self.spacing).add_(self.lowest)
 
     def log_score(self, x: Tensor, outputs: Tensor) -> Tensor:
         """Return what training maximises: log p(x|z) without its constant, summed over pixels.
 
         Args:
-            x: targets, `(..., d)`, broadcast against `outputs`.
-            outputs: of the decoder, `(..., d)`.
+            x: Targets, `(..., d)`, broadcast against `outputs`.
+            outputs: Outputs of the decoder, `(..., d)`.
         """
         if variance := VARIANCE.get(self.likelihood):
             return -((x - outputs) ** 2).sum(-1) / (2 * variance)
@@ -85,31 +85,31 @@ class Observation:
     def bits(self, log_density: float) -> float:
         r"""Return bits per dimension of the stored levels for a log density (or log probability) of x in nats.
 
-        A level stands for the interval of one step around it. With noise uniform over the step, Jensen's inequality
-        gives $\log P(\mathrm{level}) \ge \log p(x) + d\,(\log \Delta - \Delta^2 / 24 \sigma^2)$ in closed form.
+        A level stands for an interval of one spacing around it. With noise uniform over the interval, Jensen's
+        inequality gives, in closed form, $\log P(\mathrm{level}) \ge \log p(x) + d\,(\log \Delta - \Delta^2 / 24 \sigma^2)$.
 
         Reference: Theis, van den Oord & Bethge, A Note on the Evaluation of Generative Models, ICLR 2016.
         """
         if variance := VARIANCE.get(self.likelihood):
-            log_density += self.pixels * (math.log(self.step) - self.step**2 / (24 * variance))
+            log_density += self.pixels * (math.log(self.spacing) - self.spacing**2 / (24 * variance))
         return -log_density / (self.pixels * math.log(2))
 
     def picture(self, outputs: Tensor, levels: int) -> Tensor:
-        """Return the decoder's mean image with grey values in [0, 1], the shape of `outputs`."""
+        """Return the mean image for the decoder's outputs, grey values in [0, 1], in the shape of `outputs`."""
         if self.likelihood not in VARIANCE:
             return torch.sigmoid(outputs)
-        return ((outputs - self.lowest) / (self.step * (levels - 1))).clamp(0, 1)
+        return ((outputs - self.lowest) / (self.spacing * (levels - 1))).clamp(0, 1)
 
-    def said(self) -> dict[str, Any]:
-        """Return in words what the numbers of a run under this likelihood are."""
-        words = {
+    def words(self) -> dict[str, Any]:
+        """Return in words what likelihood the numbers of a run belong to."""
+        likelihoods = {
             "bernoulli": "Bernoulli",
             "gaussian": "Gaussian of variance 1/2 on pixels in [-1, 1]",
             "gaussian_standardised": "Gaussian of variance 1 on standardised pixels",
             "cross_entropy": "none: cross-entropy of grey values in [0, 1], which no normalised density has",
             "cross_entropy_standardised": "none: cross-entropy of standardised pixels, which has no lower limit",
         }
-        return {"likelihood": words[self.likelihood]}
+        return {"likelihood": likelihoods[self.likelihood]}
 
 
 def _moments(images: Tensor) -> tuple[float, float]:

@@ -1,6 +1,7 @@
-"""Training of autoencoders: minimise reconstruction + beta KL with Adam, one network per seed."""
+"""Training of autoencoders: minimise reconstruction + beta KL with Adam, one autoencoder per seed."""
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,172 +10,147 @@ from torch import Tensor
 
 from pipeline.data import store
 from pipeline.data.batches import epoch_batches
-from pipeline.runtime import history
+from pipeline.data.store import DataSet
+from pipeline.runtime import settings as files
+from pipeline.runtime import training, weights
 from pipeline.runtime.adam import Adam
-from pipeline.runtime.checkpoint import Checkpoint
-from pipeline.runtime.progress import bar
+from pipeline.runtime.captured import captured
+from pipeline.runtime.context import Context, Row
 from pipeline.runtime.seeding import generator, seeded
-from pipeline.vae import network as networks
+from pipeline.runtime.training import Duration
+from pipeline.runtime.weights import Weights
 from pipeline.vae.evaluate import summary, terms
+from pipeline.vae.model import FILE, Description, Vae
 from pipeline.vae.objective import beta_at, kl_analytic, kl_monte_carlo
 from pipeline.vae.observation import Observation
+from pipeline.vae.settings import Training
 
 
-def fit(
-    data: Path,
-    output: Path,
-    *,
-    network: str,
-    hidden: int | None,
-    latent: int,
-    likelihood: str,
-    logit_shift: float | None,
-    posterior: str,
-    flow_layers: int | None,
-    beta: float | None,
-    beta_schedule: str | None,
-    kl: str | None,
-    kl_samples: int | None,
-    epochs: int,
-    batch: int,
-    learning_rate: float,
-    clip_norm: float,
-    snapshots: list[int],
-    seeds: list[int],
-    device: torch.device,
-    scratch: Path,
-    log: history.Log,
-) -> None:
-    """Train one autoencoder per seed; write weights and learning curves.
+def train(data: Path, output: Path, settings: Training, context: Context) -> None:
+    """Train one autoencoder per seed; write `network.json`, weights and `history.csv`.
 
     Args:
-        data: folder of the data set.
-        output: folder to write `network.json`, weights and `history.csv` into.
-        network, hidden, latent, logit_shift, posterior, flow_layers: see `pipeline.vae.network.build`.
-        likelihood: a name of the table in `pipeline.vae.observation`.
-        beta, beta_schedule: weight of KL, see `pipeline.vae.objective.beta_at`; `None` where there is no KL.
-        kl: `analytic`, or `monte_carlo` with `kl_samples` draws per image of its own (`None` in the closed form);
-            `None` where the posterior is a flow (the draw that is decoded serves) or has no variance.
-        epochs: passes over the training split.
-        batch: images per step; the last, smaller batch of an epoch counts too.
-        learning_rate: of Adam.
-        clip_norm: largest Euclidean norm of the gradient of all parameters together; 0 is no limit.
-        snapshots: epochs after which the weights are stored as well.
-        seeds: of initialisation, order of the images and noise.
-        device: where to train.
-        scratch: folder of checkpoints.
-        log: called after each epoch with seed, epoch and its measurements.
+        data: Folder of the data set.
+        output: Folder to write into.
+        settings: What is trained, and how.
+        context: Where to train.
 
     Raises:
-        UserError: if training has diverged to numbers that are not finite.
+        DataError: If the network takes no images of this size.
+        UserError: If training has diverged to numbers that are not finite.
     """
-    images = store.load(data, device)
-    settings: dict[str, Any] = {
-        "network": network, "shape": images.card["shape"], "hidden": hidden, "latent": latent, "posterior": posterior,
-        "flow_layers": flow_layers, "logit_shift": logit_shift,
-        "observation": asdict(Observation.of(likelihood, images)),
-    }  # fmt: skip
-    weights, taken, rows = {}, {}, []
-    with bar(len(seeds) * epochs, output.name, "epoch") as progress:
-        for seed in seeds:
-            with seeded(seed, "init"):
-                model = networks.build(**settings).to(device)
-            optimiser = Adam(model.parameters(), lr=learning_rate)
-            checkpoint = Checkpoint(scratch, f"seed_{seed}", device)
-            curve: list[dict[str, float]] = []
-            stored: dict[int, networks.Weights] = {}
-            if state := checkpoint.load():
-                model.load_state_dict(state["model"])
-                optimiser.load_state_dict(state["optimiser"])
-                curve, stored = state["curve"], state["snapshots"]
-            progress.update(len(curve))
-            for epoch in range(len(curve) + 1, epochs + 1):
-                weight = None if beta is None else beta_at(epoch, epochs, beta, str(beta_schedule))
-                loss = train_epoch(
-                    model, optimiser, images.split("train"), generator(seed, "train", epoch, device=device),
-                    batch=batch, beta=weight, kl_samples=kl_samples, clip_norm=clip_norm,
-                )  # fmt: skip
-                row = {"seed": seed, "epoch": epoch, "train_loss": loss}
-                for split in images.held_out:
-                    found = terms(model, images.split(split), generator(seed, split, epoch, device=device))
-                    row |= {f"{split}_{name}": value for name, value in summary(model, found, weight).items()}
-                history.must_be_finite(row, f"seed {seed}, epoch {epoch}", "a smaller learning_rate or clip_norm")
-                curve.append(row)
-                log(seed, epoch, {key: value for key, value in row.items() if key not in ("seed", "epoch")})
-                progress.update()
-                if epoch in snapshots:
-                    stored[epoch] = {name: value.clone() for name, value in model.state_dict().items()}
-                state = {
-                    "model": model.state_dict(), "optimiser": optimiser.state_dict(),
-                    "curve": curve, "snapshots": stored,
-                }  # fmt: skip
-                checkpoint.save(state, now=epoch == epochs)
-            weights[seed], taken[seed] = model.state_dict(), stored
-            rows += curve
-    networks.save(output, settings, weights, taken)
-    history.write(output / "history.csv", rows)
+    images, schedule = store.load(data, context.device), settings.schedule
+    observation = Observation.of(settings.objective.likelihood, images)
+    description = Description(settings.network, tuple(images.card["shape"]), observation, settings.precision)
+    trainees = {weights.name(seed): partial(Trainee, seed, images, description, settings) for seed in schedule.seeds}
+    training.train(trainees, Duration("epoch", schedule.epochs, snapshots=schedule.snapshots), output, context)
+    files.write(output / FILE, description)
 
 
-def train_epoch(
-    model: networks.Vae,
-    optimiser: Adam,
-    images: Tensor,
-    random: torch.Generator,
-    *,
-    batch: int,
-    beta: float | None,
-    kl_samples: int | None,
-    clip_norm: float,
-) -> float:
-    """Take one step per batch of a freshly shuffled epoch; return the mean loss over its images in nats.
+class Trainee:
+    """An autoencoder in training.
 
     Args:
-        model: the autoencoder.
-        optimiser: of its parameters.
-        images: training split, uint8 `(n, c, h, w)`.
-        random: source of the order and of all noise.
-        batch, clip_norm: as for `fit`.
-        beta, kl_samples: as for `losses`.
+        seed: Seed of initialisation, order of the images and noise.
+        images: The data set, on the device where the autoencoder is trained.
+        description: What is built.
+        settings: How it is trained.
     """
-    total = torch.zeros((), device=images.device)
-    for index in epoch_batches(len(images), batch, random):
-        x = model.observation.scale(images[index])
-        loss = losses(model, x, random, beta=beta, kl_samples=kl_samples).sum()
-        optimiser.zero_grad()
+
+    remedy = "a smaller learning_rate or clip_norm"
+
+    def __init__(self, seed: int, images: DataSet, description: Description, settings: Training) -> None:
+        self._seed, self._data, self._images, self._settings = seed, images, images.split("train"), settings
+        self._device = self._images.device
+        with seeded(seed, "init"):
+            self.model = description.build().to(self._device)
+        self.optimiser = Adam(self.model.parameters(), settings.optimiser.learning_rate)
+        self._step = captured(self._descend, self._device)
+        self._total = torch.zeros((), device=self._device)
+
+    def advance(self, number: int) -> None:
+        """Take one step per batch of a freshly shuffled epoch; the last, smaller batch counts too."""
+        random = generator(self._seed, "train", number, device=self._device)
+        beta = self._beta(number)
+        weight = torch.full((), beta or 0.0, device=self._device)
+        self._total = torch.zeros((), device=self._device)
+        for index in epoch_batches(len(self._images), self._settings.schedule.batch, random):
+            noise = self._noise(len(index), random, with_kl=bool(beta))
+            self._total += self._step(bool(beta), index, weight, *noise)
+
+    def measure(self, number: int) -> Mapping[int, Row]:
+        """Return the mean loss of the epoch over its images, and the terms of the objective on held-out images."""
+        row, beta = {"train_loss": self._total.item() / len(self._images)}, self._beta(number)
+        for split in self._data.held_out:
+            random = generator(self._seed, split, number, device=self._device)
+            means = summary(self.model, terms(self.model, self._data.split(split), random), beta)
+            row |= {f"{split}_{name}": value for name, value in means.items()}
+        return {self._seed: row}
+
+    def state(self) -> dict[str, Any]:
+        """Return weights and moments."""
+        return {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict()}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go back to a `state`."""
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+    def weights(self) -> Mapping[str, Weights]:
+        """Return the weights of both halves under the name of the seed."""
+        return {weights.name(self._seed): weights.of(self.model)}
+
+    def _descend(self, with_kl: bool, index: Tensor, beta: Tensor, *noise: Tensor) -> Tensor:
+        """Descend one step on the images with these indices; return the sum of their losses."""
+        x = self.model.observation.scale(self._images[index])
+        loss = losses(self.model, x, beta if with_kl else None, *noise).sum()
+        self.optimiser.zero_grad()
         (loss / len(x)).backward()
-        if clip_norm:
-            torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
-        optimiser.step()
-        total += loss.detach()
-    return total.item() / len(images)
+        if clip_norm := self._settings.optimiser.clip_norm:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), clip_norm)
+        self.optimiser.step()
+        return loss.detach()
+
+    def _noise(self, count: int, random: torch.Generator, *, with_kl: bool) -> list[Tensor]:
+        """Return standard normal noise for a batch: of the decoded samples, then of a Monte Carlo estimate of KL."""
+        shapes: list[tuple[int, ...]] = []
+        if self.model.sampled:
+            shapes.append((count, self.model.network.latent))
+        if with_kl and (samples := self._settings.objective.kl_samples):
+            shapes.append((samples, count, self.model.network.latent))
+        return [torch.randn(shape, generator=random, device=self._device) for shape in shapes]
+
+    def _beta(self, epoch: int) -> float | None:
+        objective = self._settings.objective
+        if objective.beta is None or objective.beta_schedule is None:
+            return None
+        return beta_at(epoch, self._settings.schedule.epochs, objective.beta, objective.beta_schedule)
 
 
 def losses(
-    model: networks.Vae, x: Tensor, random: torch.Generator, *, beta: float | None, kl_samples: int | None
+    model: Vae, x: Tensor, beta: Tensor | float | None, noise: Tensor | None = None, kl_noise: Tensor | None = None
 ) -> Tensor:
-    """Return reconstruction + beta KL of each image, `(n,)`; at beta = 1 it is -ELBO without its constant.
+    r"""Return reconstruction + beta KL of each image, `(n,)`; at beta = 1 it is -ELBO without its constant.
+
+    $$-\log p(x|z) + \beta\, \mathrm{KL}(q(z|x) \,\|\, p(z)), \qquad z = \mu + \sigma \cdot \mathrm{noise}$$
 
     Args:
-        model: the autoencoder.
-        x: scaled images, `(n, c, h, w)`.
-        random: source of the noise.
-        beta: weight of KL; at 0, and with `None`, KL is not computed.
-        kl_samples: draws of the Monte Carlo estimate of KL, `None` for the closed form. A posterior with planar layers
-            has none: its KL is estimated with the draw that is decoded.
+        model: The autoencoder.
+        x: Scaled images, `(n, c, h, w)`.
+        beta: Weight of KL; `None` where KL is not computed.
+        noise: Standard normal, `(n, latent)`, where the decoder is given samples; else it is given the mean.
+        kl_noise: Standard normal, `(S, n, latent)`, of the Monte Carlo estimate of KL; without it KL is taken in closed
+            form. A posterior with planar layers needs neither: its KL is estimated with the sample that is decoded.
     """
-    q, ratio = model.posterior(x), None
-    if model.kind == "gaussian":
-        z, ratio = q.sample(torch.randn(q.mean.shape, generator=random, device=x.device))
-    else:
-        z = q.mean
-    if not beta:
+    q = model.posterior(x)
+    z, ratio = (q.mean, None) if noise is None else q.sample(noise)
+    if beta is None:
         return -model.log_score(x, z)
     assert q.logvar is not None
     if q.layers is not None and ratio is not None:
         divergence = ratio
-    elif kl_samples is None:
-        divergence = kl_analytic(q.mean, q.logvar)
+    elif kl_noise is not None:
+        divergence = kl_monte_carlo(q.mean, q.logvar, kl_noise)
     else:
-        draws = torch.randn((kl_samples, *q.mean.shape), generator=random, device=x.device)
-        divergence = kl_monte_carlo(q.mean, q.logvar, draws)
+        divergence = kl_analytic(q.mean, q.logvar)
     return beta * divergence - model.log_score(x, z)

@@ -32,7 +32,7 @@ class LinearGaussian:
         covariance = self.W @ self.W.T + self.s**2 * torch.eye(len(self.b), dtype=torch.float64)
         return torch.distributions.MultivariateNormal(self.b, covariance).log_prob(x)
 
-    def draw(self, x: Tensor, samples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample_latents(self, x: Tensor, samples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
         q = torch.distributions.MultivariateNormal(((x - self.b) @ self.gain.T)[:, None], scale_tril=self.scale)
         z = q.mean + torch.randn(len(x), samples, self.latent, dtype=torch.float64, generator=random) @ self.scale.T
         prior = torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(-1)
@@ -45,7 +45,7 @@ class LinearGaussian:
 X = torch.randn(50, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
 
 
-def test_the_exact_posterior_gives_the_evidence_from_a_single_draw():
+def test_the_exact_posterior_gives_the_evidence_from_a_single_sample():
     model = LinearGaussian(widen=1.0)
     weights = log_weights(model, X, 4, torch.Generator().manual_seed(2))
     torch.testing.assert_close(weights, model.evidence(X)[:, None].expand(50, 4), rtol=1e-10, atol=1e-10)
@@ -61,7 +61,7 @@ def test_a_wrong_posterior_converges_to_the_evidence_from_below_monotonically_in
     assert abs(evidence - bounds[-1]) < 0.01
 
 
-def test_draws_do_not_depend_on_how_images_are_grouped_beyond_the_chunk():
+def test_every_image_has_as_many_weights_as_samples_were_asked_for():
     model = LinearGaussian(widen=1.3)
     assert log_weights(model, X, 77, torch.Generator().manual_seed(4)).shape == (50, 77)
 
@@ -80,13 +80,13 @@ def test_nested_estimates_by_a_loop():
             groups = [weights[i, g * k : (g + 1) * k].exp().mean().log() for g in range(12 // k)]
             expected = torch.stack(groups).mean().item()
             assert nested_estimates(weights, [1, 4, 12])[i, column].item() == pytest.approx(expected, abs=1e-12)
-    with pytest.raises(ValueError, match="5 does not divide the 12 draws"):
+    with pytest.raises(ValueError, match="5 does not divide the 12 samples"):
         nested_estimates(weights, [5])
 
 
 def test_effective_sample_size_between_one_and_k():
     equal, single = torch.zeros(2, 10), torch.full((2, 10), -1e4)
-    single[:, ::5] = 0.0  # one dominating draw in each group of five
+    single[:, ::5] = 0.0  # one dominating sample in each group of five
     torch.testing.assert_close(effective_sample_size(equal, 5), torch.full((2,), 5.0, dtype=torch.float64))
     torch.testing.assert_close(effective_sample_size(single, 5), torch.ones(2, dtype=torch.float64))
     weights = torch.tensor([[1.0, 2.0, 3.0, 4.0]]).log()

@@ -55,11 +55,11 @@ def test_gaussian_log_density_with_its_constant(data, likelihood, variance):
 def test_bits_bound_the_probability_of_a_level_from_above_and_nearly_touch_it(data, likelihood):
     """P(level) is an integral over its interval, known from the error function."""
     full = Observation.of(likelihood, data)
-    observation = Observation(likelihood, 1, full.step, full.lowest)
+    observation = Observation(likelihood, 1, full.spacing, full.lowest)
     normal = D.Normal(torch.tensor(0.2, dtype=torch.float64), math.sqrt({"gaussian": 0.5}.get(likelihood, 1.0)))
     for level in (0, 100, 255):
-        x = torch.tensor(full.lowest + level * full.step, dtype=torch.float64)
-        exact = -torch.log2(normal.cdf(x + full.step / 2) - normal.cdf(x - full.step / 2)).item()
+        x = torch.tensor(full.lowest + level * full.spacing, dtype=torch.float64)
+        exact = -torch.log2(normal.cdf(x + full.spacing / 2) - normal.cdf(x - full.spacing / 2)).item()
         bits = observation.bits(normal.log_prob(x).item())
         assert exact <= bits < exact + 1e-4
 

@@ -9,9 +9,11 @@ from torch import nn
 from pipeline.data.store import DataSet
 from pipeline.features.evaluator import Evaluator, Scoring
 from pipeline.features.network import FeatureNetwork
+from pipeline.runtime.context import Context
 from pipeline.vae import samples
-from pipeline.vae.network import Vae
+from pipeline.vae.model import Vae
 from pipeline.vae.observation import Observation
+from pipeline.vae.settings import Network, SampleScoring
 
 CPU = torch.device("cpu")
 SIDE = 8
@@ -21,7 +23,7 @@ TEST = torch.randint(0, 256, (60, 1, SIDE, SIDE), dtype=torch.uint8, generator=t
 DATA = DataSet(CARD, {"train": TEST, "test": TEST}, {})
 
 
-def judge():
+def evaluator():
     """Features are the first pixels, labels the brightest of them."""
 
     def look(images):
@@ -32,12 +34,9 @@ def judge():
 
 
 def autoencoder(decoder):
-    """The code of an image is its pixels in [-1, 1]."""
-    observation = Observation.of("gaussian", DATA)
-    return Vae(
-        nn.Flatten(), decoder, latent=SIDE**2, kind="deterministic", flow_layers=0, logit_shift=0.0,
-        observation=observation,
-    )  # fmt: skip
+    """The latent of an image is its pixels in [-1, 1]."""
+    network = Network("mlp", None, SIDE**2, "deterministic", flow_layers=0, logit_shift=0.0)
+    return Vae(nn.Flatten(), decoder, network, Observation.of("gaussian", DATA), "fp32")
 
 
 class Grey(nn.Module):
@@ -51,15 +50,15 @@ class Grey(nn.Module):
 def scored(monkeypatch, tmp_path):
     def run(decoder, count=60):
         monkeypatch.setattr(samples.store, "load", lambda folder, device: DATA)
-        monkeypatch.setattr(samples.evaluators, "load", lambda folder, device: judge())
-        monkeypatch.setattr(samples.networks, "load", lambda folder, device: {7: autoencoder(decoder)})
-        samples.score(tmp_path, tmp_path, tmp_path, tmp_path, count=count, device=CPU)
+        monkeypatch.setattr(samples.evaluators, "load", lambda folder, device: evaluator())
+        monkeypatch.setattr(samples.models, "load", lambda folder, device: {7: autoencoder(decoder)})
+        samples.score(tmp_path, tmp_path, tmp_path, tmp_path, SampleScoring(count), Context(CPU, tmp_path))
         return json.loads((tmp_path / "metrics.json").read_text())
 
     return run
 
 
-def test_perfect_reconstructions_are_the_test_images_and_draws_from_the_prior_are_not(scored):
+def test_perfect_reconstructions_are_the_test_images_and_samples_of_the_prior_are_not(scored):
     found = scored(nn.Identity())["seeds"]["7"]
     assert found["reconstructions"]["frechet_distance"] == pytest.approx(0, abs=1e-6)
     assert found["reconstructions"]["sharpness"] == pytest.approx(1)

@@ -1,0 +1,107 @@
+"""What autoencoders decode: reconstructions, samples of the prior, interpolations, and how latents spread."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.data.errors import DataError
+from pipeline.data.store import DataSet
+from pipeline.metrics.likelihood import rows
+from pipeline.runtime.seeding import generator
+from pipeline.vae.model import Vae
+from pipeline.vae.objective import kl_analytic
+
+SHOWN = 64
+"""Samples, and reconstructed images, that the report may show."""
+COMPARED = 8
+"""Images that are decoded after earlier epochs as well."""
+MIXTURES = 12
+"""Images of an interpolation: alpha = 0, 1/11, ..., 1."""
+ACTIVE = 0.01
+"""A latent dimension is active if the variance of its mean, or its KL, is larger than this."""
+
+
+@torch.no_grad()
+def latents(model: Vae, images: Tensor) -> Tensor:
+    """Return the latent of each image, `(n, latent)`, for uint8 `(n, c, h, w)`: the mean, transformed by the layers."""
+    parts = images.split(rows(images.device))
+    return torch.cat([model.posterior(model.observation.scale(part)).latent() for part in parts])
+
+
+@torch.no_grad()
+def decoded(model: Vae, z: Tensor, data: DataSet) -> Tensor:
+    """Return the mean images of latents `(n, latent)`, float32 `(n, c, h, w)` with grey values in [0, 1]."""
+    parts = z.split(rows(z.device))
+    grey = torch.cat([model.observation.picture(model.decode(part), data.levels) for part in parts])
+    return grey.view(-1, *data.card["shape"])
+
+
+def squared_error(model: Vae, data: DataSet) -> float:
+    """Return the mean squared error of reconstructed test images, grey values in [0, 1]."""
+    images, total = data.split("test"), 0.0
+    for part in images.split(rows(images.device)):
+        error = decoded(model, latents(model, part), data) - data.unit(part)
+        total += error.flatten(1).square().double().sum().item()
+    return total / images.numel()
+
+
+@torch.no_grad()
+def active_units(model: Vae, images: Tensor) -> dict[str, int]:
+    """Count latent dimensions whose mean varies over images, and, without planar layers, those with a share in KL.
+
+    Reference for the first: Burda, Grosse & Salakhutdinov, Importance Weighted Autoencoders, ICLR 2016.
+    """
+    units = {"variance": int((latents(model, images).double().var(0) > ACTIVE).sum())}
+    if not model.network.flow_layers:
+        total = torch.zeros(model.network.latent, dtype=torch.float64, device=images.device)
+        for part in images.split(rows(images.device)):
+            q = model.posterior(model.observation.scale(part))
+            assert q.logvar is not None
+            total += kl_analytic(q.mean[..., None], q.logvar[..., None]).double().sum(0)
+        units["kl"] = int((total / len(images) > ACTIVE).sum())
+    return units
+
+
+def reconstructions(model: Vae, data: DataSet, count: int) -> NDArray[np.float32]:
+    """Return what the first test images are decoded to, `(count, c, h, w)`, grey values in [0, 1]."""
+    pictures: NDArray[np.float32] = decoded(model, latents(model, data.split("test")[:count]), data).cpu().numpy()
+    return pictures
+
+
+def save(model: Vae, data: DataSet, output: Path) -> None:
+    """Store the first test images, their reconstructions, decoded samples of the prior, and an interpolation in it."""
+    images, latent = data.split("test"), model.network.latent
+    device = images.device
+    prior = torch.randn((SHOWN, latent), generator=generator("prior samples", device=device), device=device)
+    ends = torch.randn((2, latent), generator=generator("interpolation", device=device), device=device)
+    alpha = torch.linspace(0, 1, MIXTURES, device=device)[:, None]
+    np.save(output / "originals.npy", images[:SHOWN].cpu().numpy())
+    np.save(output / "reconstructions.npy", reconstructions(model, data, SHOWN))
+    for name, z in (("samples", prior), ("interpolation", (1 - alpha) * ends[0] + alpha * ends[1])):
+        np.save(output / f"{name}.npy", decoded(model, z, data).cpu().numpy())
+
+
+def save_map(model: Vae, data: DataSet, seed: int, output: Path) -> dict[str, Any]:
+    """Store the t-SNE map of the test latents with their labels; return how well latents and map separate the classes.
+
+    Raises:
+        DataError: If the set has no labels.
+    """
+    from pipeline.metrics import latent_map  # scikit-learn takes a second to import, and few runs need it
+
+    if "test" not in data.labels:
+        raise DataError(f"data set {data.card['name']} has no labels; a t-SNE map (tsne: true) needs them.")
+    z, labels = latents(model, data.split("test")).cpu().numpy(), data.labels["test"].cpu().numpy()
+    points = latent_map.tsne(z, seed)
+    np.save(output / "map.npy", points)
+    np.save(output / "map_labels.npy", labels)
+    return {
+        "neighbours": latent_map.NEIGHBOURS,
+        "perplexity": latent_map.PERPLEXITY,
+        "latent": latent_map.separation(z, labels, seed),
+        "map": latent_map.separation(points, labels, seed),
+    }
