@@ -3,23 +3,24 @@
 Reference: Chen & He, Exploring Simple Siamese Representation Learning, CVPR 2021.
 """
 
-import json
 import os
 from collections import OrderedDict
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline.runtime import weights
 from pipeline.runtime.errors import UserError
+from pipeline.runtime.seeding import seeded
+from pipeline.runtime.settings import read
+from pipeline.simsiam.settings import Network
 
 BLOCKS = {"resnet10": (1, 1, 1, 1), "resnet18": (2, 2, 2, 2)}  # residual blocks of each stage
 FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}  # of maps in memory
-FIXED_STD = 0.01  # of the weights of a predictor that stays as it was drawn
+FIXED_STD = 0.01  # standard deviation of the weights of a predictor that is never trained
 
 
 class Conv3x3(nn.Conv2d):
@@ -126,73 +127,58 @@ class SimSiam(nn.Module):
     """Backbone and projector, which together are the encoder, and the predictor.
 
     Args:
-        mean, deviation: of the data per channel; images are shifted and scaled by them first.
-        backbone, width, stem: see `Backbone`.
-        projector_hidden: units of the projector's two hidden layers.
-        features: dimensions d of its output z.
-        predictor: `mlp`; `identity`; or `fixed`, an mlp whose parameters are never trained.
-        predictor_hidden: units of the predictor's hidden layer; not asked for `identity`.
+        network: Settings of the network; its predictor is an `mlp`, the `identity`, or `fixed`: an mlp whose parameters
+            are never trained.
     """
 
     mean: Tensor
-    deviation: Tensor
+    std: Tensor
 
-    def __init__(
-        self,
-        *,
-        mean: list[float],
-        deviation: list[float],
-        backbone: str,
-        width: int,
-        stem: str,
-        projector_hidden: int,
-        features: int,
-        predictor: str,
-        predictor_hidden: int | None,
-    ) -> None:
+    def __init__(self, network: Network) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(mean)[:, None, None], persistent=False)
-        self.register_buffer("deviation", torch.tensor(deviation)[:, None, None], persistent=False)
-        self.backbone = Backbone(backbone, width, stem)
+        self.register_buffer("mean", torch.tensor(network.mean)[:, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor(network.std)[:, None, None], persistent=False)
+        self.backbone = Backbone(network.backbone, network.width, network.stem)
+        hidden, output = network.projector_hidden, network.projector_output
         self.projector = nn.Sequential(
-            nn.Linear(self.backbone.features, projector_hidden, bias=False),
-            nn.BatchNorm1d(projector_hidden),
+            nn.Linear(self.backbone.features, hidden, bias=False),
+            nn.BatchNorm1d(hidden),
             nn.ReLU(),
-            nn.Linear(projector_hidden, projector_hidden, bias=False),
-            nn.BatchNorm1d(projector_hidden),
+            nn.Linear(hidden, hidden, bias=False),
+            nn.BatchNorm1d(hidden),
             nn.ReLU(),
-            nn.Linear(projector_hidden, features),
-            nn.BatchNorm1d(features, affine=False),
+            nn.Linear(hidden, output),
+            nn.BatchNorm1d(output, affine=False),
         )
         cast(nn.Linear, self.projector[6]).bias.requires_grad_(False)  # the normalisation after it takes it out again
-        self.predictor = nn.Identity() if predictor == "identity" else _mlp(features, cast(int, predictor_hidden))
-        if predictor == "fixed":
+        self.predictor = nn.Identity() if network.predictor_hidden is None else _mlp(output, network.predictor_hidden)
+        if network.predictor == "fixed":
             _fix(self.predictor)
 
     def represent(self, x: Tensor) -> Tensor:
-        """Return the backbone's features h, `(n, backbone.features)`, for images `(n, 3, h, w)` in [0, 1]."""
-        h: Tensor = self.backbone((x - self.mean) / self.deviation)
+        """Return the features h of the backbone, `(n, backbone.features)`, for images in [0, 1], `(n, 3, h, w)`."""
+        h: Tensor = self.backbone((x - self.mean) / self.std)
         return h
 
     def project(self, h: Tensor) -> Tensor:
-        """Return z, `(n, features)`, for features of the backbone."""
+        """Return z, `(n, projector_output)`, for features of the backbone."""
         z: Tensor = self.projector(h)
         return z
 
     def predict(self, z: Tensor) -> Tensor:
-        """Return p, `(n, features)`, the prediction of the other view's z."""
+        """Return p, `(n, projector_output)`, the prediction of the other view's z."""
         p: Tensor = self.predictor(z)
         return p
 
 
-def _mlp(features: int, hidden: int) -> nn.Module:
+def _mlp(output: int, hidden: int) -> nn.Module:
     return nn.Sequential(
-        nn.Linear(features, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, features)
+        nn.Linear(output, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, output)
     )
 
 
 def _fix(predictor: nn.Module) -> None:
-    """Draw small weights, set the bias to 0, and leave all parameters out of training."""
+    """Initialise with small weights and without bias, and leave all parameters out of training."""
     for module in predictor.modules():
         if isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=FIXED_STD)
@@ -202,12 +188,12 @@ def _fix(predictor: nn.Module) -> None:
 
 
 def memory_format() -> str:
-    """Return how images and weights lie in memory: it decides the speed and, by the order of sums, the last bits.
+    """Return how weights and maps lie in memory: it decides the speed and, by the order of sums, the last bits.
 
     `PIPELINE_MEMORY_FORMAT` names it; `channels_last` is the faster one on CPUs and GPUs alike.
 
     Raises:
-        UserError: if there is no such format.
+        UserError: If there is no such format.
     """
     name = os.environ.get("PIPELINE_MEMORY_FORMAT") or "channels_last"
     if name not in FORMATS:
@@ -220,20 +206,17 @@ def place(model: SimSiam, device: torch.device) -> SimSiam:
     return model.to(device, memory_format=FORMATS[memory_format()])  # type: ignore[call-overload, no-any-return]
 
 
-def save(folder: Path, settings: Mapping[str, Any], weights: Mapping[int, Mapping[str, Tensor]]) -> None:
-    """Write `network.json`, the arguments of `SimSiam`, and one `seed_<s>.safetensors` per seed."""
-    (folder / "network.json").write_text(json.dumps(dict(settings), indent=2) + "\n")
-    for seed, state in weights.items():
-        file = folder / f"seed_{seed}.safetensors"
-        save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, file)
+def untrained(network: Network, seed: int, device: torch.device) -> SimSiam:
+    """Return the network from which the training of `seed` starts, in evaluation mode."""
+    with seeded(seed, "init"):
+        model = SimSiam(network)
+    return place(model, device).eval()
 
 
 def load(folder: Path, device: torch.device) -> dict[int, SimSiam]:
     """Return the trained networks of a model folder by seed, in evaluation mode on `device`."""
-    settings = json.loads((folder / "network.json").read_text())
-    models = {}
-    for file in sorted(folder.glob("seed_*.safetensors"), key=lambda path: int(path.stem.split("_")[1])):
-        model = SimSiam(**settings)
-        model.load_state_dict(load_file(file))
-        models[int(file.stem.split("_")[1])] = place(model, device).eval()
+    network, models = read(folder / "network.json", Network), {}
+    for seed in weights.seeds(folder):
+        models[seed] = untrained(network, seed, device)
+        models[seed].load_state_dict(weights.load(folder, weights.name(seed), device))
     return models
