@@ -101,7 +101,7 @@ def _protocol(data: DataSet, network: Network, settings: Scoring, probes: list[P
         " evaluation mode",
         "best": "the largest kNN accuracy of all epochs, chosen on the test split and so too high by a little",
         "probe": f"multinomial logistic regression on the standardised features of the frozen backbone, {images}"
-        f" training images without augmentation, half of {settings.probe_l2} times the squared weights as penalty, full-batch"
+        f" training images without augmentation, penalty {settings.probe_l2} / 2 times the squared weights, full-batch"
         f" L-BFGS in float64, {end}: the largest entry of the gradient is {worst:.1e}",
     }
 
