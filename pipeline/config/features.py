@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.config.base import Model, NonNegativeInt, PositiveFloat, PositiveInt
+from pipeline.config.base import NonNegativeInt, PositiveFloat, PositiveInt, Schema
 from pipeline.config.family import Family
 from pipeline.features.settings import Architecture, Evaluation, Scoring, Training
 from pipeline.runtime.plan import Plan
@@ -13,7 +13,7 @@ from pipeline.runtime.settings import plain
 NonNegativeFloat = Annotated[float, Field(ge=0)]
 
 
-class FeatureHyperparameters(Model):
+class FeatureHyperparameters(Schema):
     """Hyperparameters of one evaluator."""
 
     network: Literal["classifier", "inception"] = Field(

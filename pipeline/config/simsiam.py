@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from pipeline.config.base import Model, NonNegativeInt, PositiveFloat, PositiveInt, distinct
+from pipeline.config.base import NonNegativeInt, PositiveFloat, PositiveInt, Schema, distinct
 from pipeline.config.family import Family
 from pipeline.runtime.plan import Plan
 from pipeline.runtime.settings import plain
@@ -37,7 +37,7 @@ def _std(values: list[float]) -> list[float]:
     return values
 
 
-class SimSiamHyperparameters(Model):
+class SimSiamHyperparameters(Schema):
     """Hyperparameters of one SimSiam network and of its evaluation."""
 
     backbone: Literal["resnet10", "resnet18"] = Field(
