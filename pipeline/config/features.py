@@ -16,9 +16,10 @@ NonNegativeFloat = Annotated[float, Field(ge=0)]
 class FeatureHyperparameters(Schema):
     """Hyperparameters of one evaluator."""
 
-    network: Literal["classifier", "inception"] = Field(
+    network: Literal["classifier", "resnet", "inception"] = Field(
         description="network whose features are compared; classifier: three convolutions trained on the data set"
-        " itself, whose scores are no FID, inception: the network of published FIDs"
+        " itself, resnet: ten layers trained on it, inception: the network of published FIDs; only inception's scores are"
+        " FIDs"
     )
     weights: Literal["official", "random"] = Field(
         description="weights of inception; with random ones everything runs, and scores are no FID"
@@ -33,6 +34,10 @@ class FeatureHyperparameters(Schema):
     weight_decay: NonNegativeFloat = Field(description="weight decay of AdamW")
     noise: NonNegativeFloat = Field(
         description="standard deviation of the noise on the classifier's training images; they lie in [-1, 1]"
+    )
+    augment: Literal["none", "crop_flip"] = Field(
+        description="random changes of the classifier's training images; crop_flip: shifted by up to four pixels, and"
+        " half of them mirrored"
     )
     seed: NonNegativeInt = Field(description="seed of the classifier")
     precision: Literal["fp32", "tf32", "bf16"] = Field(
@@ -57,13 +62,14 @@ class FeatureHyperparameters(Schema):
 def plans(run: str, data: str, hyperparameters: FeatureHyperparameters) -> list[Plan]:
     """Return the one plan of an evaluator; hyperparameters of the other kind of network stay out of it."""
     given = hyperparameters
-    trained = given.network == "classifier"
+    trained = given.network != "inception"
     training = Training(
         epochs=given.epochs,
         batch=given.batch,
         learning_rate=given.learning_rate,
         weight_decay=given.weight_decay,
         noise=given.noise,
+        augment=given.augment,
         seed=given.seed,
     )
     evaluation = Evaluation(

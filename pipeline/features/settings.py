@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Architecture:
-    """The size of a classifier."""
+    """The size of a classifier, plain or residual."""
 
     width: int
     dimensions: int
@@ -20,6 +20,7 @@ class Training:
     learning_rate: float
     weight_decay: float
     noise: float
+    augment: str
     seed: int
 
 

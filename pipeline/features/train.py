@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline.data.batches import epoch_batches
@@ -21,6 +22,7 @@ from pipeline.runtime.training import Duration
 from pipeline.runtime.weights import Weights
 
 CHUNK = 1000  # images that are classified at once
+SHIFT = 4  # pixels by which `crop_flip` moves an image at most
 
 
 def train(
@@ -81,6 +83,8 @@ class ClassifierTrainee:
         self.model.train()
         for index in epoch_batches(count, self.settings.batch, random):
             images, labels = self.data.signed(self.pixels[index]), self.labels[index]
+            if self.settings.augment == "crop_flip":
+                images = crop_flip(images, random)
             noise = self.settings.noise * torch.randn(images.shape, generator=random, device=device)
             with arithmetic(device, self.precision):
                 _, logits = self.model(images + noise)
@@ -125,3 +129,18 @@ def accuracy(model: Classifier, data: DataSet, split: str, precision: str) -> fl
             _, logits = model(data.signed(pixels))
         right.append((logits.argmax(1) == labels).sum())
     return torch.stack(right).sum().item() / len(data.labels[split])
+
+
+def crop_flip(images: Tensor, random: torch.Generator) -> Tensor:
+    """Shift each image `(n, c, h, w)` by up to four pixels either way, and mirror half of them.
+
+    What a shift brings in from outside is the reflection of the image.
+    """
+    n, _, height, width = images.shape
+    device = images.device
+    top, left = torch.randint(2 * SHIFT + 1, (2, n, 1), generator=random, device=device)
+    mirrored = torch.rand((n, 1), generator=random, device=device) < 0.5
+    place = torch.arange(width, device=device)
+    rows, columns = top + torch.arange(height, device=device), left + torch.where(mirrored, place.flip(0), place)
+    padded = F.pad(images, [SHIFT] * 4, mode="reflect")
+    return padded[torch.arange(n, device=device)[:, None, None], :, rows[:, :, None], columns[:, None]].movedim(-1, 1)

@@ -17,7 +17,7 @@ from pipeline.runtime.settings import read
 
 SETTINGS = Evaluation(
     network="classifier", weights=None, architecture=Architecture(4, 8),
-    training=Training(epochs=3, batch=16, learning_rate=0.01, weight_decay=0.01, noise=0.05, seed=0),
+    training=Training(epochs=3, batch=16, learning_rate=0.01, weight_decay=0.01, noise=0.05, augment="none", seed=0),
     precision="fp32", reference="test", samples=40, scoring=Scoring(2, 3, 20, 3),
 )  # fmt: skip
 SCORES = {

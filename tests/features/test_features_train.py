@@ -7,12 +7,12 @@ from pipeline.data.errors import DataError
 from pipeline.data.store import DataSet
 from pipeline.features.classifier import WEIGHTS, Classifier
 from pipeline.features.settings import Layout, Training
-from pipeline.features.train import ClassifierTrainee, accuracy, train
+from pipeline.features.train import ClassifierTrainee, accuracy, crop_flip, train
 from pipeline.runtime import history, weights
 from pipeline.runtime.context import Context, silent
 
 LAYOUT = Layout("classifier", width=4, dimensions=8, channels=3, size=16, classes=2)
-TRAINING = Training(epochs=4, batch=16, learning_rate=0.01, weight_decay=0.01, noise=0.05, seed=0)
+TRAINING = Training(epochs=4, batch=16, learning_rate=0.01, weight_decay=0.01, noise=0.05, augment="none", seed=0)
 
 
 @pytest.fixture
@@ -91,3 +91,30 @@ def test_a_set_without_labels_is_refused(images, run):
     unlabelled = DataSet(images.card, images.images, {})
     with pytest.raises(DataError, match="dots has no labels to train a classifier on; set its network to inception"):
         run(data=unlabelled)
+
+
+def test_shifted_and_mirrored_images_are_cut_from_their_reflections():
+    images = torch.rand(200, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    changed = crop_flip(images, torch.Generator().manual_seed(1))
+    padded = torch.nn.functional.pad(images, [4] * 4, mode="reflect")
+    windows = padded.unfold(2, 16, 1).unfold(3, 16, 1).permute(0, 2, 3, 1, 4, 5)  # (n, 9, 9, c, 16, 16)
+    plain, mirrored = ((windows == found[:, None, None]).flatten(3).all(-1) for found in (changed, changed.flip(-1)))
+    assert torch.equal((plain | mirrored).flatten(1).sum(1), torch.ones(200, dtype=torch.int64))
+    assert 70 < mirrored.any(1).any(1).sum() < 130
+    assert (plain | mirrored).any(0).sum() > 70  # of 81 shifts
+
+
+def test_a_residual_classifier_learns_too(images):
+    resnet = replace(LAYOUT, network="resnet")
+    trainee = ClassifierTrainee(images, resnet, replace(TRAINING, epochs=8), "bf16")
+    for epoch in range(1, 9):
+        trainee.advance(epoch)
+    assert trainee.measure(8)[0]["test_accuracy"] > 0.9
+    assert Classifier(replace(resnet, channels=1, size=28))(torch.zeros(2, 1, 28, 28))[0].shape == (2, 8)
+
+
+def test_images_whose_sides_decide_are_not_learnt_from_mirrored_ones(images):
+    trainee = ClassifierTrainee(images, LAYOUT, replace(TRAINING, augment="crop_flip"), "fp32")
+    for epoch in range(1, 5):
+        trainee.advance(epoch)
+    assert trainee.measure(4)[0]["train_accuracy"] < 0.75
