@@ -18,8 +18,7 @@ class FeatureHyperparameters(Schema):
 
     network: Literal["classifier", "resnet", "inception"] = Field(
         description="network whose features are compared; classifier: three convolutions trained on the data set"
-        " itself, resnet: ten layers trained on it, inception: the network of published FIDs; only inception's scores are"
-        " FIDs"
+        " itself, resnet: ten layers trained on it, inception: the network of published FIDs, which are its scores only"
     )
     weights: Literal["official", "random"] = Field(
         description="weights of inception; with random ones everything runs, and scores are no FID"
