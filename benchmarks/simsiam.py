@@ -1,35 +1,41 @@
-"""SimSiam's input and training step against the usual way: `python -m benchmarks.simsiam`.
+"""SimSiam's views and epochs against the usual way: `python -m benchmarks.simsiam`.
 
-Views are made for whole batches at once by `pipeline.simsiam.augment`, and per image by torchvision's transforms, on
-tensors and on PIL images. A training step takes its views from the one or from a DataLoader that runs torchvision's
-transforms per image. All on random 32x32 images, the small backbone of the default profile, and the same threads. Each
-number is the median of several rounds in which the candidates take turns; on a CPU without workers it is processor
-time, so that what else the machine does weighs little and on all alike.
+`pipeline.simsiam` makes views of whole batches at once; torchvision makes them per image, on tensors or on PIL images,
+in a DataLoader. An epoch is that of the stage `train_simsiam`; the usual one takes the same steps on views from the
+DataLoader. All on random 32x32 images, the backbone of the default profile, and the same threads. Each number is the
+median of several rounds in which the candidates take turns; on a CPU without workers it is processor time, so that what
+else the machine does weighs little and on all alike.
 """
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import replace
 
 import torch
-import torchvision
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from benchmarks.machine import alternate, describe
+from benchmarks.machine import alternate, describe, verdict
 from pipeline.data.batches import epoch_batches
+from pipeline.data.store import DataSet
+from pipeline.runtime.device import prepare
 from pipeline.runtime.seeding import generator
-from pipeline.simsiam.augment import Augmentation
-from pipeline.simsiam.objective import negative_cosine
-from pipeline.simsiam.train import sgd, untrained
+from pipeline.simsiam.augment import view
+from pipeline.simsiam.settings import Augmentation, Monitor, Network, Optimiser, Training
+from pipeline.simsiam.train import SimSiamTrainee
 
-NETWORK = {
-    "mean": [0.5] * 3, "deviation": [0.25] * 3, "backbone": "resnet10", "width": 8, "stem": "halving",
-    "projector_hidden": 256, "features": 256, "predictor": "mlp", "predictor_hidden": 64,
-}  # fmt: skip
-OURS = Augmentation(
-    crop=(0.08, 1.0), rotation=0.0, flip=0.5, jitter=(0.4, 0.4, 0.4, 0.1), jitter_probability=0.8, grey=0.2
+TRAINING = Training(
+    network=Network("resnet10", 8, "halving", 256, 256, "mlp", 64, (0.5,) * 3, (0.25,) * 3),
+    augmentation=Augmentation((0.08, 1.0), 0.0, 0.5, (0.4, 0.4, 0.4, 0.1), 0.8, 0.2),
+    stop_gradient=True,
+    epochs=1000,
+    batch=128,
+    optimiser=Optimiser(0.1, 0.9, 5e-4),
+    precision="fp32",
+    monitor=Monitor("projector", 50, 0.1),
+    seeds=(0,),
 )
 THEIRS = [
     transforms.RandomResizedCrop(32, scale=(0.08, 1.0)),
@@ -37,6 +43,8 @@ THEIRS = [
     transforms.RandomApply([transforms.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8),
     transforms.RandomGrayscale(0.2),
 ]
+
+Loader = DataLoader[tuple[Tensor, Tensor]]
 
 
 class TwoViews(Dataset[tuple[Tensor, Tensor]]):
@@ -53,37 +61,31 @@ class TwoViews(Dataset[tuple[Tensor, Tensor]]):
         return self.transform(self.images[index]), self.transform(self.images[index])
 
 
-def batched(pixels: Tensor, batch: int, random: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+def views(data: DataSet, batch: int, random: torch.Generator) -> None:
+    """Make the views of one epoch as the stage does."""
+    pixels = data.split("train")
     for index in epoch_batches(len(pixels), batch, random, drop_last=True):
-        images = pixels[index].float() / 255
-        yield OURS.view(images, random), OURS.view(images, random)
+        images = data.unit(pixels[index])
+        for _ in range(2):
+            view(images, TRAINING.augmentation, random)
 
 
-def loader(dataset: TwoViews, batch: int, workers: int) -> DataLoader[tuple[Tensor, Tensor]]:
-    return DataLoader(dataset, batch, shuffle=True, drop_last=True, num_workers=workers)
+def fed(trainee: SimSiamTrainee, loader: Loader) -> None:
+    """Take the steps of one epoch on the views of a DataLoader."""
+    device = trainee.data.split("train").device
+    trainee.model.train()
+    for first, second in loader:
+        trainee.step("step", first.to(device), second.to(device))
 
 
-def train(views: Iterator[tuple[Tensor, Tensor]] | DataLoader[tuple[Tensor, Tensor]], device: torch.device) -> None:
-    model = untrained(NETWORK, 0, device).train()
-    optimiser = sgd(model, lr=0.1, momentum=0.9, weight_decay=5e-4)
-    for first, second in views:
-        z1, z2 = (model.project(model.represent(view.to(device))) for view in (first, second))
-        loss = negative_cosine(model.predict(z1), model.predict(z2), z1, z2, stop_gradient=True)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-
-
-def consume(views: Iterator[tuple[Tensor, Tensor]] | DataLoader[tuple[Tensor, Tensor]]) -> None:
-    for _ in views:
-        pass
-
-
-def show(title: str, seconds: dict[str, float], images: int) -> None:
-    first = next(iter(seconds.values()))
-    print(f"\n| {title} | images/s | time, relative to the first |\n|---|---:|---:|")
+def compare(what: str, pieces: dict[str, Callable[[], object]], rounds: int, clock: Callable[[], float]) -> list[str]:
+    """Print the time of each piece; return one line for each of those that the first is compared with."""
+    seconds = alternate(pieces, rounds, clock)
+    first, *others = seconds
+    print(f"\n| {what} | seconds |\n|---|---:|")
     for name, time_taken in seconds.items():
-        print(f"| {name} | {images / time_taken:,.0f} | {time_taken / first:.2f} |")
+        print(f"| {name} | {time_taken:.3f} |")
+    return [verdict(f"{what}, {first}", other, seconds[other] / seconds[first], rounds) for other in others]
 
 
 def main() -> None:
@@ -91,12 +93,9 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=512, help="images per round")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1, help="of this process")
     parser.add_argument("--workers", type=int, default=0, help="of the DataLoader; 0 works in this process")
-    parser.add_argument("--device", default="cpu")
     asked = parser.parse_args()
-    torch.set_num_threads(asked.threads)
-    device = torch.device(asked.device)
+    device = prepare()
 
     def clock() -> float:
         if device.type == "cuda":
@@ -104,24 +103,34 @@ def main() -> None:
         return time.perf_counter() if device.type == "cuda" or asked.workers else time.process_time()
 
     pixels = torch.randint(0, 256, (asked.images, 3, 32, 32), dtype=torch.uint8, generator=generator(0))
-    tensors, pictures = TwoViews(pixels, pil=False), TwoViews(pixels, pil=True)
-    resident, random = pixels.to(device), generator(1, device=device)
-    print(
-        f"{describe()}, torchvision {torchvision.__version__}, device {device}, {asked.workers} worker(s);"
-        f" {asked.images} images in batches of {asked.batch}, median of {asked.rounds} rounds"
+    card = {"name": "random", "levels": 256, "shape": [3, 32, 32]}
+    data, random = DataSet(card, {"train": pixels.to(device)}, {}), generator(1, device=device)
+    training = replace(TRAINING, batch=asked.batch)
+    tensors, pictures = (
+        Loader(TwoViews(pixels, pil), asked.batch, shuffle=True, drop_last=True, num_workers=asked.workers)
+        for pil in (False, True)
     )
-    views = {
-        "whole batches (pipeline.simsiam.augment)": lambda: consume(batched(resident, asked.batch, random)),
-        "torchvision per image, tensors": lambda: consume(loader(tensors, asked.batch, asked.workers)),
-        "torchvision per image, PIL": lambda: consume(loader(pictures, asked.batch, asked.workers)),
+    trainee, rounded = (SimSiamTrainee(0, data, replace(training, precision=name)) for name in ("fp32", "bf16"))
+    print(
+        f"{describe()}, device {device}, {asked.workers} worker(s), {asked.images} images in batches of {asked.batch}"
+    )
+    made: dict[str, Callable[[], object]] = {
+        "whole batches": lambda: views(data, asked.batch, random),
+        "torchvision per image on tensors": lambda: list(tensors),
+        "torchvision per image on PIL images": lambda: list(pictures),
     }
-    show("two views of each image", alternate(views, asked.rounds, clock), asked.images)
-    steps = {
-        "training step, views of whole batches": lambda: train(batched(resident, asked.batch, random), device),
-        "the same fed by a DataLoader, tensors": lambda: train(loader(tensors, asked.batch, asked.workers), device),
-        "the same fed by a DataLoader, PIL": lambda: train(loader(pictures, asked.batch, asked.workers), device),
+    trained: dict[str, Callable[[], object]] = {
+        "the stage": lambda: trainee.advance(1),
+        "the same steps fed by torchvision on tensors": lambda: fed(trainee, tensors),
+        "the same steps fed by torchvision on PIL images": lambda: fed(trainee, pictures),
     }
-    show("training step", alternate(steps, asked.rounds, clock), asked.images // asked.batch * asked.batch)
+    precisions: dict[str, Callable[[], object]] = {
+        "bf16": lambda: rounded.advance(1), "fp32": lambda: trainee.advance(1)
+    }  # fmt: skip
+    lines = compare("SimSiam's two views of each image", made, asked.rounds, clock)
+    lines += compare("an epoch of SimSiam", trained, asked.rounds, clock)
+    lines += compare("an epoch of SimSiam", precisions, asked.rounds, clock)
+    print("", *lines, sep="\n")
 
 
 if __name__ == "__main__":

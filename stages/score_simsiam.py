@@ -2,11 +2,12 @@
 
 from pipeline.runtime.device import prepare
 from pipeline.simsiam.score import score
+from pipeline.simsiam.settings import Scoring
 from stages.job import Job, run
 
 
 def main(job: Job) -> None:
-    score(job.input("data"), job.input("model"), job.output, device=prepare(), scratch=job.scratch, **job.plan.settings)
+    score(job.input("data"), job.input("model"), job.output, job.settings(Scoring), job.context(prepare()))
 
 
 if __name__ == "__main__":

@@ -1,87 +1,82 @@
-"""Making of an evaluator: get the feature network, describe the reference images, measure floor and ceiling."""
+"""Making of an evaluator: get the feature network, describe the reference images, score other real images and noise."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pipeline.data import store
-from pipeline.features import classifier, inception
-from pipeline.features.evaluator import Evaluator, Scoring, load_network
-from pipeline.features.pixels import quantised
-from pipeline.features.train import fit
+from pipeline.data.store import DataSet
+from pipeline.features import inception, pixels
+from pipeline.features.evaluator import Evaluator, load_network
+from pipeline.features.settings import Description, Evaluation, Layout
+from pipeline.features.train import train
 from pipeline.runtime import history
+from pipeline.runtime.context import Context
 from pipeline.runtime.seeding import generator
 
 
-def build(
-    data: Path,
-    output: Path,
-    *,
-    feature_network: dict[str, Any],
-    training: dict[str, Any] | None,
-    reference: str,
-    samples: int,
-    scoring: dict[str, int],
-    device: torch.device,
-    scratch: Path,
-    log: history.Log,
-) -> None:
-    """Make the evaluator of one data set; write it, its floor and its ceiling.
+def build(data: Path, output: Path, settings: Evaluation, context: Context) -> None:
+    """Make the evaluator of one data set; write it, its floor and the scores of noise.
 
-    The floor is the score of real images of another split, the ceiling that of noise: what a perfect generator can hope
-    for, and what one has that has learnt nothing.
+    The floor is the score of real images of another split. A perfect generator reaches it, and one that has learnt
+    nothing scores like noise.
 
     Args:
-        data: folder of the data set.
-        output: folder to write the network's weights, `network.json`, `reference.safetensors`, `metrics.json` and a
+        data: Folder of the data set.
+        output: Folder to write the network's weights, `network.json`, `reference.safetensors`, `metrics.json` and a
             classifier's `history.csv` into.
-        feature_network: `kind` and settings: `classifier` with `width` and `dimensions` (see `Classifier`), or
-            `inception` with `weights` (see `inception.store`).
-        training: of the classifier, see `pipeline.features.train.fit`; `None` for `inception`.
-        reference: the split that generated images are compared with.
-        samples: images of floor and ceiling: as many as will be generated, since the Fréchet distance falls with their
-            number.
-        scoring: see `Scoring`.
-        device: where to compute.
-        scratch: folder of checkpoints.
-        log: called after each epoch of the classifier with seed, epoch and its measurements.
+        settings: Settings of the evaluator.
+        context: Where to compute.
+
+    Raises:
+        DataError: If the data set has no such reference split, or no labels for a classifier.
     """
-    images, network = store.load(data, device), dict(feature_network)
-    images.split(reference)  # must be there, before anything is trained
-    if training is None:
-        inception.store(output, network["weights"])
-    else:
-        _, channels, size, _ = images.split("train").shape
-        network |= {
-            "channels": channels,
-            "size": size,
-            "classes": int(max(y.max() for y in images.labels.values())) + 1,
-        }
-        settings = {key: value for key, value in network.items() if key != "kind"}
-        model, rows = fit(images, settings, device=device, scratch=scratch, log=log, **training)
-        classifier.save(output, model)
-        history.write(output / "history.csv", rows)
-    name = images.card["name"]
-    splits = {split: quantised(images.signed(pixels)) for split, pixels in images.images.items()}
-    made = load_network(output, network, name, device)
-    evaluator = Evaluator.of(made, splits[reference], Scoring(**scoring), f"{name}, {reference} split")
-    evaluator.save(output, network, name)
-    metrics: dict[str, Any] = {"protocol": evaluator.protocol(samples)}
-    if training is not None:
-        metrics["accuracy"] = {
-            key.removesuffix("_accuracy"): value for key, value in rows[-1].items() if key.endswith("_accuracy")
-        }
-    if other := next((split for split in ("test", "train") if split != reference and split in splits), None):
-        chosen = torch.randperm(len(splits[other]), generator=generator("floor"))[:samples].to(device)
-        metrics["floor"] = {
-            "source": f"{name}, {other} split",
-            "images": len(chosen),
-            **evaluator.score(splits[other][chosen]),
-        }
-    noise = torch.randint(
-        256, (samples, *splits[reference].shape[1:]), generator=generator("ceiling"), dtype=torch.uint8
-    ).to(device)
-    metrics["ceiling"] = {"source": "uniform noise", "images": samples, **evaluator.score(noise)}
+    images = store.load(data, context.device)
+    name, reference = images.card["name"], pixels.of(images, settings.reference)
+    layout = _network(images, output, settings, context)
+    words = f"{name}, {settings.reference} split"
+    description = Description(layout, settings.precision, name, words, settings.scoring)
+    evaluator = Evaluator.of(load_network(output, description, context.device), reference, settings.scoring, words)
+    evaluator.save(output, description)
+    metrics: dict[str, Any] = {"protocol": evaluator.protocol(settings.samples)}
+    if layout:
+        last = history.read(output / "history.csv")[-1]
+        named = {key: value for key, value in last.items() if key.endswith("_accuracy")}
+        metrics["accuracy"] = {key.removesuffix("_accuracy"): value for key, value in named.items()}
+    if real := _other_images(images, settings):
+        source, chosen = real
+        metrics["protocol"]["floor"] = f"{len(chosen)} real images; the fewer images, the larger the Fréchet distance"
+        metrics["floor"] = {"source": source, "images": len(chosen), **evaluator.score(chosen)}
+    shape = (settings.samples, *reference.shape[1:])
+    noise = torch.randint(256, shape, generator=generator("ceiling"), dtype=torch.uint8).to(context.device)
+    metrics["noise"] = {"source": "uniform noise", "images": len(noise), **evaluator.score(noise)}
     (output / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+
+
+def _network(images: DataSet, output: Path, settings: Evaluation, context: Context) -> Layout | None:
+    """Train a classifier and return its layout, or fetch the weights of Inception."""
+    if settings.architecture is None or settings.training is None:
+        inception.store(output, str(settings.weights))
+        return None
+    _, channels, size, _ = images.split("train").shape
+    classes = max((int(labels.max()) + 1 for labels in images.labels.values()), default=0)
+    size_of = settings.architecture
+    layout = Layout(settings.network, size_of.width, size_of.dimensions, channels, size, classes)
+    train(images, output, layout, settings.training, settings.precision, context)
+    return layout
+
+
+def _other_images(images: DataSet, settings: Evaluation) -> tuple[str, Tensor] | None:
+    """Return real images that are not the reference, in words and as uint8 images: as many as there are or needed.
+
+    They are training images, or all images that are held out where training images are the reference.
+    """
+    splits = images.held_out if settings.reference == "train" else ["train"]
+    if not splits:
+        return None
+    found = torch.cat([pixels.of(images, split) for split in splits])
+    chosen = torch.randperm(len(found), generator=generator("floor"))[: settings.samples].to(found.device)
+    return f"{images.card['name']}, {' and '.join(splits)} split{'s' * (len(splits) > 1)}", found[chosen]

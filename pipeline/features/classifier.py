@@ -1,39 +1,31 @@
-"""A small convolutional classifier of the data set itself, whose penultimate layer serves as features."""
+"""A classifier of the data set itself, whose penultimate layer serves as features."""
 
-import hashlib
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from pipeline.data import checksum
 from pipeline.features.network import FeatureNetwork
+from pipeline.features.resnet import Backbone
+from pipeline.features.settings import Layout
+from pipeline.runtime import weights
 
-WEIGHTS = "weights.safetensors"
+WEIGHTS = "weights"
 
 
 class Classifier(nn.Module):
-    """Three blocks of 3x3 convolution, batch normalisation, ReLU and pooling; a layer of ReLU features; a linear head.
+    """Convolutions, a layer of ReLU features, and a linear head.
 
     Args:
-        channels: of an image.
-        size: pixels of its side, at least 16.
-        width: channels of the first block; the second has twice, the third four times as many.
-        dimensions: features.
-        classes: logits.
+        layout: Its convolutions are a ten-layer residual network (`resnet`) or three plain blocks (`classifier`).
     """
 
-    def __init__(self, channels: int, size: int, width: int, dimensions: int, classes: int) -> None:
+    def __init__(self, layout: Layout) -> None:
         super().__init__()
-        blocks: list[nn.Module] = []
-        wide = (width, 2 * width, 4 * width)
-        for entering, leaving, stride in zip((channels, *wide), wide, (2, 1, 1), strict=False):
-            convolution = nn.Conv2d(entering, leaving, 3, stride, padding=1, bias=False)
-            blocks += [convolution, nn.BatchNorm2d(leaving), nn.ReLU(), nn.MaxPool2d(2)]
-        side = (size + 1) // 2 // 8
-        self.body = nn.Sequential(*blocks, nn.Flatten(), nn.Linear(wide[-1] * side**2, dimensions), nn.ReLU())
-        self.head = nn.Linear(dimensions, classes)
+        convolutions, outputs = _residual(layout) if layout.network == "resnet" else _plain(layout)
+        self.body = nn.Sequential(*convolutions, nn.Linear(outputs, layout.dimensions), nn.ReLU())
+        self.head = nn.Linear(layout.dimensions, layout.classes)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return features `(n, dimensions)` and logits `(n, classes)` of images in [-1, 1], `(n, channels, h, w)`."""
@@ -41,20 +33,37 @@ class Classifier(nn.Module):
         return features, self.head(features)
 
 
-def save(folder: Path, classifier: Classifier) -> None:
-    """Write the weights into `folder`."""
-    save_file({name: value.cpu().contiguous() for name, value in classifier.state_dict().items()}, folder / WEIGHTS)
+def _plain(layout: Layout) -> tuple[list[nn.Module], int]:
+    """Return three blocks of 3x3 convolution, batch normalisation, ReLU and pooling, and the number of their outputs.
+
+    The second block has twice as many channels as the first, the third four times as many; images have at least 16
+    pixels a side.
+    """
+    blocks: list[nn.Module] = []
+    wide = [layout.width << block for block in range(3)]
+    for entering, leaving, stride in zip((layout.channels, *wide), wide, (2, 1, 1), strict=False):
+        convolution = nn.Conv2d(entering, leaving, 3, stride, padding=1, bias=False)
+        blocks += [convolution, nn.BatchNorm2d(leaving), nn.ReLU(), nn.MaxPool2d(2)]
+    side = (layout.size + 1) // 2 // 8
+    return [*blocks, nn.Flatten()], wide[-1] * side**2
 
 
-def load(folder: Path, settings: dict[str, Any], data: str, device: torch.device) -> FeatureNetwork:
-    """Return the classifier of `folder`, built with `settings` and trained on the set `data`, as a feature network."""
-    classifier = Classifier(**settings).to(device)
-    classifier.load_state_dict(load_file(folder / WEIGHTS))
+def _residual(layout: Layout) -> tuple[list[nn.Module], int]:
+    """Return a residual network that keeps the size of the image in its first stage, and the number of its outputs."""
+    backbone = Backbone("resnet10", layout.width, "cifar", layout.channels)
+    backbone.to(memory_format=torch.channels_last)
+    return [backbone], backbone.features
+
+
+def load(folder: Path, layout: Layout, data: str, precision: str, device: torch.device) -> FeatureNetwork:
+    """Return the classifier of `folder`, which was trained on the set called `data`, as a feature network."""
+    classifier = Classifier(layout).to(device)
+    classifier.load_state_dict(weights.load(folder, WEIGHTS, device))
     classifier.eval().requires_grad_(False)
-    digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    digest = checksum.of_file(folder / f"{WEIGHTS}.safetensors")
     words = {
-        "feature_network": f"classifier trained on {data}, {settings['dimensions']} features after ReLU,"
+        "feature_network": f"{layout.network} trained on {data}, {layout.dimensions} features after ReLU,"
         f" weights sha256 {digest[:12]}",
         "resize": "none",
     }
-    return FeatureNetwork(lambda images: classifier(images.float() / 127.5 - 1), "classifier", words)
+    return FeatureNetwork(lambda images: classifier(images.float() / 127.5 - 1), layout.network, words, precision)

@@ -1,36 +1,23 @@
 """Scores of generated images against reference images in the space of a feature network, with their protocol."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pipeline.features import classifier, inception
 from pipeline.features.network import FeatureNetwork
+from pipeline.features.settings import Description, Scoring
 from pipeline.metrics import frechet
 from pipeline.metrics.inception_score import inception_score
 from pipeline.metrics.kid import kernel_distance
 from pipeline.metrics.precision_recall import precision_and_recall, radii
+from pipeline.runtime import weights
+from pipeline.runtime.settings import read, write
 
-
-@dataclass(frozen=True)
-class Scoring:
-    """What has to be fixed for two scores to be comparable.
-
-    Args:
-        splits: parts of the images over which the Inception Score is averaged.
-        kid_subsets, kid_subset_size: random subsets over which KID is averaged.
-        neighbours: k of the balls of precision and recall.
-    """
-
-    splits: int
-    kid_subsets: int
-    kid_subset_size: int
-    neighbours: int
+REFERENCE = "reference"
 
 
 @dataclass(frozen=True)
@@ -38,12 +25,12 @@ class Evaluator:
     """A feature network with the features of the reference images.
 
     Args:
-        network: the feature network.
-        gaussian: fitted to the reference, decomposed.
-        features: of the reference images, float32 `(m, d)`.
-        radii: of the reference images' balls, float64 `(m,)`.
-        scoring: see `Scoring`.
-        reference: the reference images in words.
+        network: The feature network.
+        gaussian: Normal distribution fitted to the features of the reference images, decomposed.
+        features: Features of the reference images, float32 `(m, d)`.
+        radii: Squared radii of the balls around them, float64 `(m,)`.
+        scoring: How scores are computed.
+        reference: The reference images in words.
     """
 
     network: FeatureNetwork
@@ -65,11 +52,11 @@ class Evaluator:
 
         Returns:
             `frechet_distance`; `inception_score` and `inception_score_spread` over splits; `kid` and `kid_spread` over
-            subsets; `precision`; `recall`.
+            subsets; `precision` and `recall`.
 
         Raises:
-            TypeError: if the images are not uint8.
-            ValueError: if there are fewer images than `Scoring` needs.
+            TypeError: If the images are not uint8.
+            ValueError: If there are fewer images than `Scoring` needs.
         """
         return self.rate(*self.network.extract(images))
 
@@ -96,7 +83,7 @@ class Evaluator:
 
     @property
     def names(self) -> dict[str, str]:
-        """What the scores are called beside their numbers: FID only with the network that this name stands for."""
+        """The names of the scores in tables: FID only with the network that this name stands for."""
         qualifier = self.network.qualifier
         if not qualifier:
             words = {"frechet_distance": "FID", "inception_score": "IS", "kid": "KID"}
@@ -111,6 +98,7 @@ class Evaluator:
         return {
             "names": self.names,
             **self.network.words,
+            "evaluator_precision": self.network.precision,
             "reference": self.reference,
             "reference_images": len(self.features),
             "images": images,
@@ -122,38 +110,31 @@ class Evaluator:
             "precision_recall": f"balls to the {scoring.neighbours}. nearest neighbour",
         }
 
-    def save(self, folder: Path, network: dict[str, Any], data: str) -> None:
-        """Write the reference into `folder`, beside the network's weights.
-
-        Args:
-            folder: where the network's weights lie.
-            network: its `kind`, and the keyword arguments that rebuild it.
-            data: the set that a classifier was trained on.
-        """
-        described = {"network": network, "data": data, "scoring": vars(self.scoring), "reference": self.reference}
-        (folder / "network.json").write_text(json.dumps(described, indent=2) + "\n")
+    def save(self, folder: Path, description: Description) -> None:
+        """Write description and reference into `folder`, where the network's weights lie."""
+        write(folder / "network.json", description)
         tensors = {
             "mean": self.gaussian.mean,
             "factor": self.gaussian.factor,
             "features": self.features,
             "radii": self.radii,
         }
-        save_file({name: value.cpu().contiguous() for name, value in tensors.items()}, folder / "reference.safetensors")
+        weights.save(folder, REFERENCE, tensors)
 
 
 def load(folder: Path, device: torch.device) -> Evaluator:
     """Return the evaluator that the stage `features` wrote into `folder`, on `device`."""
-    described = json.loads((folder / "network.json").read_text())
-    tensors = load_file(folder / "reference.safetensors", device=str(device))
-    network = load_network(folder, described["network"], described["data"], device)
+    description = read(folder / "network.json", Description)
+    tensors = weights.load(folder, REFERENCE, device)
     gaussian = frechet.Reference(tensors["mean"], tensors["factor"])
-    scoring = Scoring(**described["scoring"])
-    return Evaluator(network, gaussian, tensors["features"], tensors["radii"], scoring, described["reference"])
+    network = load_network(folder, description, device)
+    return Evaluator(
+        network, gaussian, tensors["features"], tensors["radii"], description.scoring, description.reference
+    )  # fmt: skip
 
 
-def load_network(folder: Path, network: dict[str, Any], data: str, device: torch.device) -> FeatureNetwork:
-    """Return the feature network whose weights lie in `folder`; the arguments are those of `Evaluator.save`."""
-    settings = {key: value for key, value in network.items() if key != "kind"}
-    if network["kind"] == "inception":
-        return inception.load(folder, device)
-    return classifier.load(folder, settings, data, device)
+def load_network(folder: Path, description: Description, device: torch.device) -> FeatureNetwork:
+    """Return the feature network whose weights lie in `folder`."""
+    if description.layout is None:
+        return inception.load(folder, description.precision, device)
+    return classifier.load(folder, description.layout, description.data, description.precision, device)

@@ -4,35 +4,37 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-CHUNK = 500  # queries compared with the whole bank at once
+ELEMENTS = 1 << 23  # of the block of cosines that is held at once
 
 
 @torch.no_grad()
 def predict(bank: Tensor, labels: Tensor, queries: Tensor, *, neighbours: int, temperature: float) -> Tensor:
     r"""Classify by the k most similar features of a bank, each voting with the weight $\exp(\cos / \tau)$.
 
+    Cosines are computed in float64: those of features that have all but collapsed differ by less than float32 resolves.
+
     Args:
-        bank: features with known labels, `(n, d)`.
-        labels: their classes, int64 `(n,)`.
-        queries: features to classify, `(m, d)`.
-        neighbours: how many vote, k.
-        temperature: of the weights, tau.
+        bank: Features with known labels, `(n, d)`.
+        labels: Their classes, int64 `(n,)`.
+        queries: Features to classify, `(m, d)`.
+        neighbours: Number k of those that vote.
+        temperature: Temperature $\tau$ of their weights.
 
     Returns:
-        int64 `(m,)`; of classes with equal votes the lowest.
+        The predicted classes, int64 `(m,)`; of classes with equal votes the lowest.
 
     Raises:
-        ValueError: if the bank has fewer than k features.
+        ValueError: If the bank has fewer than k features.
 
     Reference: Wu, Xiong, Yu & Lin, Unsupervised Feature Learning via Non-Parametric Instance Discrimination, CVPR 2018.
     """
     if len(bank) < neighbours:
         raise ValueError(f"{neighbours} neighbours are asked of a bank of {len(bank)}")
-    bank, queries = F.normalize(bank), F.normalize(queries)
+    bank = F.normalize(bank.double())
     votes = F.one_hot(labels).to(bank.dtype)
     predicted = []
-    for chunk in queries.split(CHUNK):
-        similarity, index = (chunk @ bank.T).topk(neighbours, sorted=False)
+    for chunk in queries.split(max(1, ELEMENTS // len(bank))):
+        similarity, index = (F.normalize(chunk.double()) @ bank.T).topk(neighbours, sorted=False)
         weights = torch.exp((similarity - 1) / temperature)  # - 1: a common factor that keeps the largest weight finite
         predicted.append((weights[:, None] @ votes[index]).squeeze(1).argmax(1))
     return torch.cat(predicted)

@@ -1,168 +1,154 @@
-"""Training of SimSiam with its ablations: SGD on two random views of each image, one network per seed."""
+"""Training of SimSiam with its ablations: two random views of each image pass through one network.
+
+Each view's prediction is turned towards the other view's features by SGD with momentum. Nothing but the predictor and
+the stopped gradient keeps all features from becoming equal; the ablations take the one or the other away.
+
+Reference: Chen & He, Exploring Simple Siamese Representation Learning, CVPR 2021, algorithm 1.
+"""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pipeline.data import store
 from pipeline.data.batches import epoch_batches
-from pipeline.runtime import history
-from pipeline.runtime.checkpoint import Checkpoint
-from pipeline.runtime.progress import bar
-from pipeline.runtime.seeding import generator, seeded
-from pipeline.simsiam import network as networks
-from pipeline.simsiam.augment import Augmentation
-from pipeline.simsiam.evaluate import arithmetic, check, embed, measure
-from pipeline.simsiam.network import SimSiam
+from pipeline.data.store import DataSet
+from pipeline.runtime import training, weights
+from pipeline.runtime.captured import captured
+from pipeline.runtime.context import Context, Row
+from pipeline.runtime.precision import arithmetic
+from pipeline.runtime.seeding import generator
+from pipeline.runtime.settings import write
+from pipeline.runtime.training import Duration
+from pipeline.runtime.weights import Weights
+from pipeline.simsiam.augment import view
+from pipeline.simsiam.evaluate import check, embed, measure
+from pipeline.simsiam.network import SimSiam, memory_format, untrained
 from pipeline.simsiam.objective import negative_cosine
+from pipeline.simsiam.settings import Optimiser, Training
 
 
-def fit(
-    data: Path,
-    output: Path,
-    *,
-    network: dict[str, Any],
-    augmentation: dict[str, Any],
-    stop_gradient: bool,
-    epochs: int,
-    batch: int,
-    learning_rate: float,
-    momentum: float,
-    weight_decay: float,
-    precision: str,
-    knn_features: str,
-    knn_neighbours: int,
-    knn_temperature: float,
-    seeds: list[int],
-    device: torch.device,
-    scratch: Path,
-    log: history.Log,
-) -> None:
+def train(data: Path, output: Path, settings: Training, context: Context) -> None:
     """Train one network per seed on a data set of colour images; write weights and learning curves.
 
-    The learning rate of the encoder falls along a cosine from epoch to epoch, that of the predictor stays.
-
     Args:
-        data: folder of the data set.
-        output: folder to write `network.json`, `seed_<s>.safetensors` and `history.csv` into.
-        network: see `pipeline.simsiam.network.SimSiam`.
-        augmentation: see `pipeline.simsiam.augment.Augmentation`.
-        stop_gradient: see `pipeline.simsiam.objective.negative_cosine`.
-        epochs: passes over the training split.
-        batch: images per step, each in two views; the last, smaller batch of an epoch is left out.
-        learning_rate: of SGD, for a batch of 256; it is scaled in proportion to the batch.
-        momentum, weight_decay: of SGD, for every parameter that is trained.
-        precision: see `pipeline.simsiam.evaluate.arithmetic`.
-        knn_features: `backbone` or `projector`, whose features the monitor measures after each epoch.
-        knn_neighbours, knn_temperature: see `pipeline.metrics.knn.predict`.
-        seeds: of initialisation, order of the images and views.
-        device: where to train.
-        scratch: folder of checkpoints.
-        log: called after each epoch with seed, epoch and its measurements.
+        data: Folder of the data set.
+        output: Folder to write `network.json`, the weights and `history.csv` into.
+        settings: Settings of the training.
+        context: Where to compute.
 
     Raises:
-        DataError: if the data set cannot be trained on.
-        UserError: if training has diverged to numbers that are not finite.
+        DataError: If the data set cannot be trained on.
+        UserError: If training has diverged to numbers that are not finite.
     """
-    images = store.load(data, device)
-    check(images, batch=batch, neighbours=knn_neighbours)
-    views, layout = Augmentation(**augmentation), networks.memory_format()
-    weights, rows = {}, []
-    with bar(len(seeds) * epochs, output.name.strip("."), "epoch") as progress:
-        for seed in seeds:
-            model = untrained(network, seed, device)
-            optimiser = sgd(model, lr=learning_rate * batch / 256, momentum=momentum, weight_decay=weight_decay)
-            checkpoint = Checkpoint(scratch, f"seed_{seed}-{layout}", device)
-            curve: list[dict[str, float]] = []
-            if state := checkpoint.load():
-                model.load_state_dict(state["model"])
-                optimiser.load_state_dict(state["optimiser"])
-                # in memory as the parameters are, as before the interruption
-                for parameter, kept in optimiser.state.items():
-                    kept["momentum_buffer"] = torch.empty_like(parameter).copy_(kept["momentum_buffer"])
-                curve = state["curve"]
-            progress.update(len(curve))
-            for epoch in range(len(curve) + 1, epochs + 1):
-                optimiser.param_groups[0]["lr"] = cosine(learning_rate * batch / 256, epoch, epochs)
-                loss = train_epoch(
-                    model, optimiser, images, views, generator(seed, "train", epoch, device=device),
-                    batch=batch, stop_gradient=stop_gradient, precision=precision,
-                )  # fmt: skip
-                history.must_be_finite({"loss": loss}, f"seed {seed}, epoch {epoch}", "a smaller learning_rate")
-                bank, test = (embed(model, images, split, precision)[knn_features] for split in ("train", "test"))
-                measured = measure(bank, test, images, neighbours=knn_neighbours, temperature=knn_temperature)
-                row = {"seed": seed, "epoch": epoch, "loss": loss, **measured}
-                curve.append(row)
-                log(seed, epoch, {key: value for key, value in row.items() if key not in ("seed", "epoch")})
-                progress.update()
-                state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "curve": curve}
-                checkpoint.save(state, now=epoch == epochs)
-            weights[seed] = model.state_dict()
-            rows += curve
-    networks.save(output, network, weights)
-    history.write(output / "history.csv", rows)
+    images = store.load(data, context.device)
+    check(images, batch=settings.batch, neighbours=settings.monitor.knn_neighbours)
+    write(output / "network.json", settings.network)
+    trainees = {
+        f"{weights.name(seed)}-{memory_format()}": partial(SimSiamTrainee, seed, images, settings)
+        for seed in settings.seeds
+    }
+    training.train(trainees, Duration("epoch", settings.epochs), output, context)
 
 
-def untrained(network: Mapping[str, Any], seed: int, device: torch.device) -> SimSiam:
-    """Return the network from which the training of `seed` starts."""
-    with seeded(seed, "init"):
-        model = SimSiam(**network)
-    return networks.place(model, device)
+class SimSiamTrainee:
+    """A network in training.
+
+    The learning rate of the encoder falls along a cosine from epoch to epoch, that of the predictor stays. Both are in
+    proportion to the batch.
+
+    Args:
+        seed: Seed of the initial weights, the order of the images and their views.
+        data: Colour images with labels, which the monitor needs.
+        settings: Settings of the training.
+    """
+
+    remedy = "a smaller learning_rate"
+
+    def __init__(self, seed: int, data: DataSet, settings: Training) -> None:
+        self.seed, self.data, self.settings = seed, data, settings
+        device = data.split("train").device
+        self.model = untrained(settings.network, seed, device)
+        self.rate = settings.optimiser.learning_rate * settings.batch / 256
+        self.optimiser = sgd(self.model, settings.optimiser, self.rate)
+        self.step = captured(self.descend, device)
+        self.loss = math.nan
+
+    def advance(self, number: int) -> None:
+        """Take one step per full batch of a freshly shuffled epoch."""
+        pixels, views = self.data.split("train"), self.settings.augmentation
+        random = generator(self.seed, "train", number, device=pixels.device)
+        batches = epoch_batches(len(pixels), self.settings.batch, random, drop_last=True)
+        set_rate(self.optimiser.param_groups[0], cosine(self.rate, number, self.settings.epochs))
+        total = torch.zeros((), device=pixels.device)
+        self.model.train()
+        for index in batches:
+            images = self.data.unit(pixels[index])
+            total += self.step("step", view(images, views, random), view(images, views, random))
+        self.loss = total.item() / len(batches)
+
+    def descend(self, kind: Hashable, first: Tensor, second: Tensor) -> Tensor:
+        """Take one step on two views `(n, 3, h, w)` and return the loss.
+
+        The views pass through the network one after the other, so that each is normalised by its own batch statistics.
+        """
+        with arithmetic(first.device, self.settings.precision):
+            z1, z2 = (self.model.project(self.model.represent(x)) for x in (first, second))
+            p1, p2 = self.model.predict(z1), self.model.predict(z2)
+        loss = negative_cosine(
+            p1.float(), p2.float(), z1.float(), z2.float(), stop_gradient=self.settings.stop_gradient
+        )  # fmt: skip
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        return loss.detach()
+
+    def measure(self, number: int) -> Mapping[int, Row]:
+        """Return the mean loss of the epoch and what the monitor says of the features."""
+        row = {"loss": self.loss}
+        if math.isfinite(self.loss):  # features of a diverged network have no eigenvalues; the loop ends this training
+            layers = (embed(self.model, self.data, split, self.settings.precision) for split in ("train", "test"))
+            bank, test = (features[self.settings.monitor.knn_features] for features in layers)
+            row |= measure(bank, test, self.data, self.settings.monitor)
+        return {self.seed: row}
+
+    def state(self) -> dict[str, Any]:
+        return {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict()}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+    def weights(self) -> Mapping[str, Weights]:
+        return {weights.name(self.seed): weights.of(self.model)}
 
 
-def sgd(model: SimSiam, *, lr: float, momentum: float, weight_decay: float) -> torch.optim.SGD:
-    """Return the optimiser of a network; its first group is the encoder, its second, maybe empty, the predictor."""
+def sgd(model: SimSiam, optimiser: Optimiser, rate: float) -> torch.optim.SGD:
+    """Return the optimiser of a network; its first group is the encoder, its second, maybe empty, the predictor.
+
+    On a GPU each group's learning rate is a tensor, which a recorded step reads anew.
+    """
     encoder = [*model.backbone.parameters(), *model.projector.parameters()]
-    groups = [[p for p in part if p.requires_grad] for part in (encoder, model.predictor.parameters())]
-    return torch.optim.SGD(
-        [{"params": group} for group in groups], lr=lr, momentum=momentum, weight_decay=weight_decay, fused=True
-    )
+    device, groups = encoder[0].device, []
+    for part in (encoder, model.predictor.parameters()):
+        lr = torch.tensor(rate, device=device) if device.type == "cuda" else rate
+        groups.append({"params": [p for p in part if p.requires_grad], "lr": lr})
+    return torch.optim.SGD(groups, momentum=optimiser.momentum, weight_decay=optimiser.weight_decay, fused=True)
+
+
+def set_rate(group: dict[str, Any], rate: float) -> None:
+    """Set the learning rate of a group of parameters, in place where it is a tensor."""
+    if isinstance(group["lr"], Tensor):
+        group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate
 
 
 def cosine(start: float, epoch: int, epochs: int) -> float:
     r"""Return $\frac12 \eta_0 (1 + \cos(\pi (e - 1) / E))$, the learning rate of epoch e, counted from 1."""
     return start * (1 + math.cos(math.pi * (epoch - 1) / epochs)) / 2
-
-
-def train_epoch(
-    model: SimSiam,
-    optimiser: torch.optim.Optimizer,
-    data: store.DataSet,
-    augmentation: Augmentation,
-    random: torch.Generator,
-    *,
-    batch: int,
-    stop_gradient: bool,
-    precision: str,
-) -> float:
-    """Take one step per full batch of a freshly shuffled epoch; return the mean loss.
-
-    Args:
-        model: the network; the two views pass through it one after the other, each with its own batch statistics.
-        optimiser: of its parameters.
-        data: its training images are used.
-        augmentation: of the views.
-        random: source of the order and of the views.
-        batch: images per step.
-        stop_gradient: see `pipeline.simsiam.objective.negative_cosine`.
-        precision: see `pipeline.simsiam.evaluate.arithmetic`.
-    """
-    pixels = data.split("train")
-    model.train()
-    total = torch.zeros((), device=pixels.device)
-    batches = epoch_batches(len(pixels), batch, random, drop_last=True)
-    for index in batches:
-        images = data.unit(pixels[index])
-        views = [augmentation.view(images, random) for _ in range(2)]
-        with arithmetic(pixels.device, precision):
-            features = [model.project(model.represent(view)) for view in views]
-            predictions = [model.predict(z) for z in features]
-        loss = negative_cosine(*(t.float() for t in (*predictions, *features)), stop_gradient=stop_gradient)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        total += loss.detach()
-    return total.item() / len(batches)

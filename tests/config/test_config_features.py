@@ -1,46 +1,51 @@
-from pathlib import Path
-
 import pytest
 
-from pipeline.config.params import expand, read
-from pipeline.runtime.errors import UserError
+from pipeline.config.features import FAMILY
+from pipeline.features.settings import Architecture, Evaluation
+from pipeline.runtime.settings import build, flat
 
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def params():
-    return read(ROOT / "params.yaml")
-
-
-def settings(params, run):
-    return next(plan.settings for plan in expand(params) if plan.address == f"features@{run}")
+BASE = {
+    "network": "classifier", "weights": "official", "width": 24, "dimensions": 64, "epochs": 8, "batch": 100,
+    "learning_rate": 0.005, "weight_decay": 0.01, "noise": 0.05, "augment": "none", "seed": 0, "precision": "fp32",
+    "reference": "test", "samples": 2000, "splits": 10, "kid_subsets": 10, "kid_subset_size": 1000, "neighbours": 3,
+}  # fmt: skip
+RUNS = {"own": {"data": "set"}, "fid": {"data": "set", "network": "inception", "weights": "random"}}
 
 
-def test_the_classifier_knows_its_training_and_inception_only_its_weights(params):
-    params["features"]["runs"]["other"] = {"data": "shapes32", "network": "inception", "weights": "random"}
-    classifier, inception = settings(params, "shapes32"), settings(params, "other")
-    assert classifier["feature_network"] == {"kind": "classifier", "width": 24, "dimensions": 64}
-    assert classifier["training"]["epochs"] == 8
-    assert inception["feature_network"] == {"kind": "inception", "weights": "random"}
-    assert inception["training"] is None
-    params["features"]["epochs"] = 9
-    assert settings(params, "shapes32") != classifier
-    assert settings(params, "other") == inception
+def expand(**changes):
+    return FAMILY.expand({**BASE, **changes, "runs": RUNS}, {"data": ["set"]})
+
+
+def evaluations(**changes):
+    plans, errors = expand(**changes)
+    assert errors == []
+    return {plan.run: build(Evaluation, plan.settings) for plan in plans}
+
+
+def test_a_classifier_is_trained_and_inception_has_only_its_weights():
+    own, fid = evaluations()["own"], evaluations()["fid"]
+    assert own.architecture == Architecture(24, 64) and own.training.epochs == 8 and own.weights is None
+    assert (fid.network, fid.weights, fid.architecture, fid.training) == ("inception", "random", None, None)
+    changed = evaluations(epochs=9)
+    assert changed["own"] != own and changed["fid"] == fid
+
+
+def test_settings_have_the_names_of_their_hyperparameters():
+    plan, _ = expand()[0]
+    assert flat(plan.settings) == {**BASE, "weights": None}
 
 
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("network", "inceptionn", "features.network: 'inceptionn' is not one of classifier, inception; did you mean"),
+        ("network", "inceptionn", "features.network: 'inceptionn' is not one of classifier, "),
         ("weights", "own", "features.weights: 'own' is not one of official, random"),
         ("reference", "valid", "features.reference: 'valid' is not one of train, test"),
+        ("precision", "bf32", "features.precision: 'bf32' is not one of fp32, tf32, bf16"),
         ("kid_subset_size", 1, "features.kid_subset_size: 1 is not at least 2"),
         ("noise", -0.1, "features.noise: -0.1 is not at least 0"),
     ],
 )
-def test_mistakes_are_named(params, key, value, message):
-    params["features"][key] = value
-    with pytest.raises(UserError) as error:
-        expand(params)
-    assert message in str(error.value)
+def test_mistakes_are_named(key, value, message):
+    _, errors = expand(**{key: value})
+    assert message in "\n".join(errors)

@@ -9,13 +9,17 @@ import pytest
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
 from pipeline.data import download
 from pipeline.data.errors import DataError
 from pipeline.features import evaluator, inception
 from pipeline.features.build import build
+from pipeline.features.settings import Evaluation, Scoring
+from pipeline.runtime.context import Context
 
-SCORING = {"splits": 2, "kid_subsets": 2, "kid_subset_size": 3, "neighbours": 1}
+SETTINGS = Evaluation("inception", "random", None, None, "fp32", "test", 4, Scoring(2, 2, 3, 1))
 
 
 @pytest.fixture(scope="module")
@@ -48,15 +52,11 @@ def test_random_weights_run_the_whole_path_and_are_never_called_fid(dots, cpu, t
     small(dots, 4)
     output = tmp_path / "made"
     output.mkdir()
-    network = {"kind": "inception", "weights": "random"}
-    build(
-        dots, output, feature_network=network, training=None, reference="test", samples=4, scoring=SCORING,
-        device=cpu, scratch=tmp_path, log=lambda *row: None,
-    )  # fmt: skip
+    build(dots, output, SETTINGS, Context(cpu, tmp_path))
     metrics = json.loads((output / "metrics.json").read_text())
     assert metrics["protocol"]["names"]["frechet_distance"] == "FD (random Inception)"
     assert "random weights sha256" in metrics["protocol"]["feature_network"]
-    assert metrics["floor"]["images"] == 4 and metrics["ceiling"]["frechet_distance"] > 0
+    assert metrics["floor"]["images"] == 4 and metrics["noise"]["frechet_distance"] > 0
     assert evaluator.load(output, cpu).features.shape == (4, 2048)
 
 
@@ -68,7 +68,7 @@ def small(folder, count):
 
 
 def test_features_and_logits_without_bias_of_grey_and_colour_images_of_any_size(weights, cpu):
-    network = inception.load(weights, cpu)
+    network = inception.load(weights, "fp32", cpu)
     grey = torch.randint(256, (2, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     features, logits = network.extract(grey)
     assert features.shape == (2, 2048) and logits.shape == (2, 1008) and features.dtype == torch.float32
@@ -78,17 +78,42 @@ def test_features_and_logits_without_bias_of_grey_and_colour_images_of_any_size(
     torch.testing.assert_close(logits, features @ head.T, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("size", [(32, 32), (28, 40), (299, 299), (310, 305)])
+def test_two_matrix_products_enlarge_as_torch_fidelity_does(size):
+    images = torch.randint(256, (2, 3, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)).float()
+    expected = interpolate_bilinear_2d_like_tensorflow1x(images, (299, 299), align_corners=False)
+    torch.testing.assert_close(inception.enlarged(images) / 128, expected / 128, rtol=0, atol=1e-5)
+
+
+def test_pixels_are_not_rounded_in_bf16():
+    images = torch.randint(256, (1, 1, 32, 32), dtype=torch.uint8).float()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(inception.enlarged(images), inception.enlarged(images.expand(-1, 3, -1, -1)))
+        assert inception.enlarged(images).dtype == torch.float32
+
+
+def test_features_and_logits_are_torch_fidelitys(weights, cpu):
+    pickled = io.BytesIO()
+    torch.save(load_file(weights / inception.WEIGHTS), pickled)
+    pickled.seek(0)
+    theirs = FeatureExtractorInceptionV3("x", ["2048", "logits_unbiased"], feature_extractor_weights_path=pickled)
+    images = torch.randint(256, (2, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
+    found = inception.load(weights, "fp32", cpu).extract(images)
+    for ours, reference in zip(found, theirs(images), strict=True):
+        torch.testing.assert_close(ours.clone(), reference, rtol=1e-4, atol=1e-5)
+
+
 def test_only_the_official_weights_give_unqualified_names(weights, cpu, monkeypatch, tmp_path):
-    assert inception.load(weights, cpu).qualifier == "random Inception"
+    assert inception.load(weights, "fp32", cpu).qualifier == "random Inception"
     file = tmp_path / "official.pth"
     torch.save(load_file(weights / inception.WEIGHTS), file)
     adopt(file, monkeypatch)
     inception.store(tmp_path, "official")
-    network = inception.load(tmp_path, cpu)
+    network = inception.load(tmp_path, "fp32", cpu)
     digest = inception.OFFICIAL.checksum.removeprefix("sha256:")
     assert network.qualifier == "" and f"official weights sha256 {digest[:12]}" in network.words["feature_network"]
     images = torch.randint(256, (1, 3, 32, 32), dtype=torch.uint8)
-    assert torch.equal(network.extract(images)[1], inception.load(weights, cpu).extract(images)[1])
+    assert torch.equal(network.extract(images)[1], inception.load(weights, "fp32", cpu).extract(images)[1])
 
 
 def adopt(file, monkeypatch):
@@ -111,7 +136,7 @@ def test_no_code_in_a_file_of_weights_is_run(monkeypatch, tmp_path):
         inception.store(tmp_path, "official")
     (tmp_path / inception.WEIGHTS).write_bytes((tmp_path / "trap.pth").read_bytes())
     with pytest.raises(SafetensorError):
-        inception.load(tmp_path, torch.device("cpu"))
+        inception.load(tmp_path, "fp32", torch.device("cpu"))
     assert not Path("sprung").exists()
 
 

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from pipeline.data.store import DataSet
+from pipeline.features import pixels
 from pipeline.features.pixels import quantised
 
 
@@ -10,6 +11,12 @@ def test_the_bytes_of_a_data_set_come_back_exactly():
     assert torch.equal(quantised(DataSet({"levels": 256}, {}, {}).signed(bytes_)), bytes_)
     binary = DataSet({"levels": 2}, {}, {}).signed(torch.tensor([[0, 1]], dtype=torch.uint8))
     assert quantised(binary).tolist() == [[0, 255]]
+
+
+def test_a_split_is_the_same_in_chunks(monkeypatch):
+    images = torch.randint(256, (9, 1, 2, 2), dtype=torch.uint8)
+    monkeypatch.setattr(pixels, "CHUNK", 4)
+    assert torch.equal(pixels.of(DataSet({"levels": 256}, {"train": images}, {}), "train"), images)
 
 
 def test_values_between_bytes_are_rounded_and_those_outside_are_clipped():

@@ -37,8 +37,16 @@ def test_chunks_do_not_show(monkeypatch):
     bank, queries = torch.randn(2, 50, 4, generator=random)
     labels = torch.randint(3, (50,), generator=random)
     whole = knn.predict(bank, labels, queries, neighbours=7, temperature=0.1)
-    monkeypatch.setattr(knn, "CHUNK", 7)
+    monkeypatch.setattr(knn, "ELEMENTS", 7 * 50)
     assert torch.equal(whole, knn.predict(bank, labels, queries, neighbours=7, temperature=0.1))
+
+
+def test_features_that_float32_cannot_tell_apart_by_their_cosines_are_told_apart():
+    """Two classes 1e-4 apart in angle: cosines differ by 5e-9, while float32 resolves 6e-8."""
+    angles = torch.linspace(0, 1e-4, 100)
+    bank = torch.stack([torch.cos(angles), torch.sin(angles)], 1)
+    labels = (torch.arange(100) >= 50).long()
+    assert torch.equal(knn.predict(bank, labels, bank, neighbours=3, temperature=0.1), labels)
 
 
 def test_a_low_temperature_does_not_overflow():

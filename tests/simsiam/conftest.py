@@ -5,36 +5,35 @@ import json
 import numpy as np
 import pytest
 
+from pipeline.simsiam.settings import Augmentation, Monitor, Network, Optimiser, Scoring, Training
+
 
 @pytest.fixture
 def network():
-    return {
-        "mean": [0.5, 0.4, 0.3], "deviation": [0.25, 0.2, 0.3], "backbone": "resnet10", "width": 4, "stem": "halving",
-        "projector_hidden": 8, "features": 6, "predictor": "mlp", "predictor_hidden": 5,
-    }  # fmt: skip
+    return Network(
+        backbone="resnet10", width=4, stem="halving", projector_hidden=8, projector_output=6, predictor="mlp",
+        predictor_hidden=5, mean=(0.5, 0.4, 0.3), std=(0.25, 0.2, 0.3),
+    )  # fmt: skip
 
 
 @pytest.fixture
-def training(network):
-    augmentation = {
-        "crop": [0.5, 1.0], "rotation": 180.0, "flip": 0.5,
-        "jitter": [0.4, 0.4, 0.4, 0.1], "jitter_probability": 0.8, "grey": 0.2,
-    }  # fmt: skip
-    return {
-        "network": network, "augmentation": augmentation, "stop_gradient": True, "epochs": 3, "batch": 16,
-        "learning_rate": 0.4, "momentum": 0.9, "weight_decay": 5e-4, "precision": "fp32", "knn_features": "projector",
-        "knn_neighbours": 5, "knn_temperature": 0.1, "seeds": [0, 1],
-    }  # fmt: skip
+def augmentation():
+    return Augmentation(
+        crop=(0.5, 1.0), rotation=180.0, flip=0.5, jitter=(0.4, 0.4, 0.4, 0.1), jitter_probability=0.8, greyscale=0.2
+    )
+
+
+@pytest.fixture
+def training(network, augmentation):
+    return Training(
+        network, augmentation, stop_gradient=True, epochs=3, batch=16, optimiser=Optimiser(0.4, 0.9, 5e-4),
+        precision="fp32", monitor=Monitor("projector", 5, 0.1), seeds=(0, 1),
+    )  # fmt: skip
 
 
 @pytest.fixture
 def scoring(training):
-    keys = ("augmentation", "batch", "momentum", "weight_decay", "precision", "knn_features", "knn_neighbours")
-    return {key: training[key] for key in keys} | {
-        "knn_temperature": 0.1,
-        "probe_epochs": 3,
-        "probe_learning_rate": 0.4,
-    }
+    return Scoring(training.augmentation, training.precision, training.monitor, probe_l2=1e-3)
 
 
 @pytest.fixture

@@ -7,19 +7,20 @@ from scipy.stats import ks_2samp
 from torchvision import transforms
 from torchvision.transforms import functional as TF
 
-from pipeline.data import augment
+from pipeline.simsiam import augment
 from pipeline.simsiam.augment import (
     BRIGHTNESS,
     CONTRAST,
     HUE,
     SATURATION,
-    Augmentation,
     colour_jitter,
-    draw_crops,
     fade,
     resample,
+    sample_crops,
     shift_hue,
+    view,
 )
+from pipeline.simsiam.settings import Augmentation
 
 JITTER = (0.4, 0.4, 0.4, 0.1)
 
@@ -45,14 +46,14 @@ def augmentation(**changes) -> Augmentation:
         "flip": 0.0,
         "jitter": (0.0,) * 4,
         "jitter_probability": 0.0,
-        "grey": 0.0,
+        "greyscale": 0.0,
     }
     return Augmentation(**plain | changes)
 
 
 def test_crops_are_the_pixels_of_torchvision():
     x = images(40)
-    box = draw_crops(40, 32, 32, (0.08, 1.0), random(1))
+    box = sample_crops(40, 32, 32, (0.08, 1.0), random(1))
     flipped = torch.rand(40, generator=random(2)) < 0.5
     expected = torch.stack([TF.resized_crop(image, *b.tolist(), [32, 32]) for image, b in zip(x, box, strict=True)])
     expected[flipped] = expected[flipped].flip(-1)
@@ -91,13 +92,13 @@ def test_what_rotation_brings_in_from_outside_is_the_reflection():
 
 
 @pytest.mark.parametrize(
-    ("step", "adjust"),
+    ("operation", "adjust"),
     [(BRIGHTNESS, TF.adjust_brightness), (CONTRAST, TF.adjust_contrast), (SATURATION, TF.adjust_saturation)],
 )
-def test_fading_is_torchvisions_adjustment(step, adjust):
+def test_fading_is_torchvisions_adjustment(operation, adjust):
     x, factor = images(9), torch.linspace(0, 2, 9)
     expected = torch.stack([adjust(image, f.item()) for image, f in zip(x, factor, strict=True)])
-    torch.testing.assert_close(fade(x, step, factor), expected, rtol=0, atol=2e-6)
+    torch.testing.assert_close(fade(x, operation, factor), expected, rtol=0, atol=2e-6)
 
 
 def test_hue_is_torchvisions():
@@ -127,8 +128,8 @@ def test_every_order_of_the_jitter_is_torchvisions_sequence():
     }
     expected = x.clone()
     for i, order in enumerate(orders.tolist()):
-        for step in order:
-            expected[i] = adjust[step](expected[i], i)
+        for operation in order:
+            expected[i] = adjust[operation](expected[i], i)
     torch.testing.assert_close(colour_jitter(x, factors, hue, orders), expected, rtol=0, atol=1e-5)
 
 
@@ -137,12 +138,12 @@ def test_every_order_of_the_jitter_is_torchvisions_sequence():
 )
 def test_crops_are_distributed_as_torchvisions(height, width, share):
     count = 4000
-    ours = draw_crops(count, height, width, share, random(5))
+    ours = sample_crops(count, height, width, share, random(5))
     with torch.random.fork_rng():
         torch.manual_seed(6)
         image = torch.empty(3, height, width)
-        draw = transforms.RandomResizedCrop.get_params
-        theirs = torch.tensor([draw(image, list(share), [3 / 4, 4 / 3]) for _ in range(count)])
+        sample = transforms.RandomResizedCrop.get_params
+        theirs = torch.tensor([sample(image, list(share), [3 / 4, 4 / 3]) for _ in range(count)])
     for name, of in {
         "area": lambda box: box[:, 2] * box[:, 3],
         "aspect": lambda box: box[:, 3] / box[:, 2],
@@ -157,7 +158,7 @@ def test_crops_are_distributed_as_torchvisions(height, width, share):
 def test_an_image_that_no_box_fits_is_cropped_in_its_middle():
     with torch.random.fork_rng():
         expected = transforms.RandomResizedCrop.get_params(torch.empty(3, 8, 100), [1.0, 1.0], [3 / 4, 4 / 3])
-    assert draw_crops(1, 8, 100, (1.0, 1.0), random(0))[0].tolist() == list(expected)
+    assert sample_crops(1, 8, 100, (1.0, 1.0), random(0))[0].tolist() == list(expected)
 
 
 @pytest.mark.parametrize(
@@ -165,29 +166,29 @@ def test_an_image_that_no_box_fits_is_cropped_in_its_middle():
     [(BRIGHTNESS, 0.6, 1.4), (CONTRAST, 0.6, 1.4), (SATURATION, 0.6, 1.4), (HUE, -0.1, 0.1)],
 )
 def test_strengths_of_the_jitter_are_uniform(position, low, high):
-    """One step at a time on an image whose answer gives its factor away."""
+    """One operation at a time on an image whose answer gives its factor away."""
     strength = tuple(JITTER[i] if i == position else 0.0 for i in range(4))
     pixel = torch.tensor([0.5, 0.25, 0.3])[:, None, None].expand(3, 4, 4).clone()
     pixel[:, :2] *= 0.8  # a contrast to change
-    views = augmentation(jitter=strength, jitter_probability=1.0).view(pixel.expand(4000, 3, 4, 4), random(7))
+    views = view(pixel.expand(4000, 3, 4, 4), augmentation(jitter=strength, jitter_probability=1.0), random(7))
     x, y = pixel[:, 0, 0], views[:, :, 0, 0]
     grey = (x * torch.tensor([0.2989, 0.587, 0.114])).sum()
     mean = (pixel * torch.tensor([0.2989, 0.587, 0.114])[:, None, None]).sum(0).mean()
     if position == HUE:  # red stays largest, and green or blue smallest: hue is linear in their difference
         chroma = y.amax(1) - y.amin(1)
-        drawn = (y[:, 1] - y[:, 2]) / chroma / 6 - (x[1] - x[2]) / (x.max() - x.min()) / 6
+        sampled = (y[:, 1] - y[:, 2]) / chroma / 6 - (x[1] - x[2]) / (x.max() - x.min()) / 6
     else:
         reference = {BRIGHTNESS: torch.tensor(0.0), CONTRAST: mean, SATURATION: grey}[position]
-        drawn = (y[:, 0] - reference) / (x[0] - reference)
+        sampled = (y[:, 0] - reference) / (x[0] - reference)
     edges = torch.linspace(low, high, 4001).double()
-    assert drawn.min() >= low - 1e-4 and drawn.max() <= high + 1e-4
-    assert ks_2samp(drawn.double().numpy(), edges.numpy()).pvalue > 1e-3
+    assert sampled.min() >= low - 1e-4 and sampled.max() <= high + 1e-4
+    assert ks_2samp(sampled.double().numpy(), edges.numpy()).pvalue > 1e-3
 
 
 def test_views_have_the_moments_of_torchvisions_pipeline():
-    """All steps together: means, variances and the share of colourless views of many views of one image."""
+    """All operations together: means, variances and the share of colourless views of many views of one image."""
     count, x = 500, images(1, size=16, seed=8)[0] * 0.6 + 0.2
-    ours = Augmentation((0.08, 1.0), 0.0, 0.5, JITTER, 0.8, 0.2).view(x.expand(count, 3, 16, 16), random(9))
+    ours = view(x.expand(count, 3, 16, 16), Augmentation((0.08, 1.0), 0.0, 0.5, JITTER, 0.8, 0.2), random(9))
     pipeline = transforms.Compose([
         transforms.RandomResizedCrop(16, (0.08, 1.0)),
         transforms.RandomHorizontalFlip(),
@@ -202,7 +203,7 @@ def test_views_have_the_moments_of_torchvisions_pipeline():
         "contrast": lambda v: v.std((1, 2, 3)),
         "red": lambda v: v[:, 0].mean((1, 2)) - v.mean((1, 2, 3)),
         "colour": lambda v: (v.amax(1) - v.amin(1)).mean((1, 2)),
-        "left less right": lambda v: (v[..., :8] - v[..., 8:]).mean((1, 2, 3)),
+        "left minus right": lambda v: (v[..., :8] - v[..., 8:]).mean((1, 2, 3)),
     }.items():
         assert ks_2samp(of(ours).numpy(), of(theirs).numpy()).pvalue > 1e-3, name
 
@@ -223,25 +224,25 @@ def test_orders_of_the_jitter_are_all_equally_likely():
 
 def test_probabilities_are_those_asked_for():
     x = torch.rand(3, 8, 8, generator=random(3)).expand(3000, 3, 8, 8)
-    grey = augmentation(grey=0.2).view(x, random(12))
+    grey = view(x, augmentation(greyscale=0.2), random(12))
     assert abs((grey[:, 0] == grey[:, 1]).all(-1).all(-1).double().mean() - 0.2) < 0.03
-    flipped = augmentation(flip=0.5).view(x, random(13))
+    flipped = view(x, augmentation(flip=0.5), random(13))
     mirrored = (flipped - x[0].flip(-1)).abs().amax((1, 2, 3)) < 1e-5
     assert abs(mirrored.double().mean() - 0.5) < 0.04
-    jittered = augmentation(jitter=JITTER, jitter_probability=0.8).view(x, random(14))
+    jittered = view(x, augmentation(jitter=JITTER, jitter_probability=0.8), random(14))
     assert abs(((jittered - x).abs().amax((1, 2, 3)) > 1e-4).double().mean() - 0.8) < 0.03
 
 
 def test_views_follow_from_the_generator_alone():
-    x = images(5)
-    draw = Augmentation((0.2, 1.0), 180.0, 0.5, JITTER, 0.8, 0.2)
-    assert torch.equal(draw.view(x, random(0)), draw.view(x, random(0)))
-    assert not torch.equal(draw.view(x, random(0)), draw.view(x, random(1)))
-    assert draw.view(x, random(0)).min() >= 0 and draw.view(x, random(0)).max() <= 1
+    x, strong = images(5), Augmentation((0.2, 1.0), 180.0, 0.5, JITTER, 0.8, 0.2)
+    first = view(x, strong, random(0))
+    assert torch.equal(first, view(x, strong, random(0)))
+    assert not torch.equal(first, view(x, strong, random(1)))
+    assert first.min() >= 0 and first.max() <= 1
 
 
 def test_chunks_on_a_cpu_do_not_show(monkeypatch):
-    x, draw = images(70, size=8), Augmentation((0.2, 1.0), 180.0, 0.5, JITTER, 0.8, 0.2)
-    chunked = draw.view(x, random(0))
+    x, strong = images(70, size=8), Augmentation((0.2, 1.0), 180.0, 0.5, JITTER, 0.8, 0.2)
+    chunked = view(x, strong, random(0))
     monkeypatch.setattr(augment, "CPU_CHUNK", 1000)
-    torch.testing.assert_close(chunked, draw.view(x, random(0)), rtol=0, atol=1e-6)
+    torch.testing.assert_close(chunked, view(x, strong, random(0)), rtol=0, atol=1e-6)

@@ -4,7 +4,7 @@ import torch
 from pipeline.simsiam.objective import negative_cosine
 
 
-def draws(count=4):
+def random_pairs(count=4):
     random = torch.Generator().manual_seed(0)
     return [torch.randn(7, 5, generator=random, dtype=torch.float64, requires_grad=True) for _ in range(count)]
 
@@ -17,7 +17,7 @@ def by_hand(p, z):
 
 
 def test_loss_and_gradients_with_stop_gradient_are_those_by_hand():
-    p1, p2, z1, z2 = draws()
+    p1, p2, z1, z2 = random_pairs()
     loss = negative_cosine(p1, p2, z1, z2, stop_gradient=True)
     (first, to_p1), (second, to_p2) = by_hand(p1.detach(), z2.detach()), by_hand(p2.detach(), z1.detach())
     torch.testing.assert_close(loss.detach(), (first + second) / 2)
@@ -28,7 +28,7 @@ def test_loss_and_gradients_with_stop_gradient_are_those_by_hand():
 
 
 def test_without_stop_gradient_the_features_are_pulled_too():
-    p1, p2, z1, z2 = draws()
+    p1, p2, z1, z2 = random_pairs()
     loss = negative_cosine(p1, p2, z1, z2, stop_gradient=False)
     gradients = torch.autograd.grad(loss, (p1, p2, z1, z2))
     pairs = ((p1, z2), (p2, z1), (z1, p2), (z2, p1))
@@ -39,7 +39,7 @@ def test_without_stop_gradient_the_features_are_pulled_too():
 @pytest.mark.parametrize(("stop_gradient", "through"), [(True, False), (False, True)])
 def test_stop_gradient_stops_at_z_but_not_at_the_prediction(stop_gradient, through):
     """One encoder weight feeds z1 alone: with the gradient stopped it is reached through p1 = h(z1) only."""
-    z1, z2, weight = draws(3)
+    z1, z2, weight = random_pairs(3)
     frozen_prediction = (z1 * 2).detach()  # a prediction that leads nowhere: what is left comes through z
     loss = negative_cosine(frozen_prediction, weight.detach(), z1, z2, stop_gradient=stop_gradient)
     assert loss.requires_grad is through
@@ -48,6 +48,6 @@ def test_stop_gradient_stops_at_z_but_not_at_the_prediction(stop_gradient, throu
 
 
 def test_the_loss_is_minus_one_where_views_agree():
-    (z,) = draws(1)
+    (z,) = random_pairs(1)
     assert negative_cosine(3 * z, 0.1 * z, z, 5 * z, stop_gradient=True).item() == pytest.approx(-1)
     assert negative_cosine(-z, -z, z, z, stop_gradient=True).item() == pytest.approx(1)
