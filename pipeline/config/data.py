@@ -131,9 +131,7 @@ def settings_of(entry: Any) -> Making:
         case RenderedShapes() | RenderedDigits():
             return Making(checked.source, rendered=Rendered(checked.train, checked.test))
         case OwnArrays():
-            own = Own(
-                checked.path, checked.sha256, checked.title, checked.licence, checked.splits, checked.test_share
-            )
+            own = Own(checked.path, checked.sha256, checked.title, checked.licence, checked.splits, checked.test_share)
             pictures = Pictures(checked.size, checked.channels) if isinstance(checked, OwnFolder) else None
             return Making(checked.source, own=own, pictures=pictures)
     return Making(entry["source"])
