@@ -64,12 +64,14 @@ def test_what_is_the_users_own_is_kept_and_what_was_set_by_hand_is_undone_and_na
 
 @pytest.mark.parametrize(("before", "after"), PAIRS)
 def test_what_an_own_run_names_stays_with_it(file, before, after):
-    data, evaluator = {"default": ("shapes32", "shapes32"), "paper": ("svhn", "svhn")}[before]
+    evaluator, entry = list(params(before)["features"]["runs"].items())[-1]
+    data, target = entry["data"], params(after)
     file.write_text(layout.text(params(before)))
     apply_overrides(file, [f"+gan.runs.mine={{data: {data}, features: {evaluator}, like: mlp}}"])
     switched = profile.write(file, after)
     assert switched.own == [("gan", "runs", "mine")] and not switched.undone
-    assert switched.needed == ([] if before == after else [("data", data), ("features", "runs", evaluator)])
+    needed = [("data", data), ("features", "runs", evaluator)]
+    assert switched.needed == [place for place in needed if profile.at(target, place) is profile.ABSENT]
     assert read(file)["gan"]["runs"]["mine"] == {"data": data, "features": evaluator, "like": "mlp"}
     assert profile.at(read(file), ("features", "runs", evaluator)) is not profile.ABSENT
     profile.write(file, before)
