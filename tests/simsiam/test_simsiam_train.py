@@ -196,3 +196,15 @@ def test_grey_and_unlabelled_images_are_refused(data, tmp_path, training):
     (data / "card.json").write_text(json.dumps(card | {"shape": [1, 16, 16]}))
     with pytest.raises(UserError, match="1 channel; SimSiam needs colour images"):
         run(data, tmp_path / "b", training)
+
+
+def test_rates_in_tensors_train_to_the_same_bits(data, training):
+    """What a recorded step reads on a GPU: each group's rate in a tensor of its own, which `set_rate` fills."""
+    plain, recorded = trainee(data, training), trainee(data, training)
+    for group in recorded.optimiser.param_groups:
+        group["lr"] = torch.tensor(group["lr"], dtype=torch.float64)
+    for epoch in (1, 2):
+        plain.advance(epoch)
+        recorded.advance(epoch)
+    for name, p in plain.model.state_dict().items():
+        assert torch.equal(p, recorded.model.state_dict()[name]), name
