@@ -7,7 +7,7 @@ import torch
 
 from pipeline.data import store
 from pipeline.runtime import history
-from pipeline.runtime.context import Context, silent
+from pipeline.runtime.context import Context
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.seeding import generator
 from pipeline.simsiam.augment import view
@@ -19,10 +19,11 @@ from pipeline.simsiam.train import SimSiamTrainee, cosine, set_rate, sgd, train
 CPU = torch.device("cpu")
 
 
-def run(data, folder, settings, log=silent, output="out"):
-    (folder / output).mkdir(parents=True)
-    train(data, folder / output, settings, Context(CPU, folder / "scratch", log))
-    return folder / output
+def run(data, folder, settings):
+    output = folder / "out"
+    output.mkdir(parents=True)
+    train(data, output, settings, Context(CPU, folder / "scratch"))
+    return output
 
 
 def trainee(data, settings, **changes):
@@ -119,25 +120,6 @@ def test_variants_start_from_the_same_encoder(network):
         for part in ("backbone", "projector"):
             for name, p in getattr(first, part).named_parameters():
                 assert torch.equal(p, getattr(other, part).get_parameter(name))
-
-
-@pytest.mark.parametrize("stopped_after", [2, 4])
-def test_a_resumed_training_ends_with_the_same_bytes(data, tmp_path, training, monkeypatch, stopped_after):
-    monkeypatch.setenv("PIPELINE_CHECKPOINT_SECONDS", "0")
-    whole = run(data, tmp_path / "whole", training)
-    calls, resumed = [], []
-
-    def interrupt(seed, epoch, row):
-        calls.append(epoch)
-        if len(calls) > stopped_after:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run(data, tmp_path / "cut", training, log=interrupt)
-    output = run(data, tmp_path / "cut", training, lambda seed, epoch, row: resumed.append((seed, epoch)), "again")
-    assert len(resumed) == 6 - stopped_after
-    for file in sorted(whole.iterdir()):
-        assert file.read_bytes() == (output / file.name).read_bytes(), file.name
 
 
 def test_the_curve_holds_what_the_saved_network_measures(data, tmp_path, training):
