@@ -15,7 +15,7 @@ def feature_std(features: Tensor) -> float:
     points also give up to 1, which `effective_rank` tells apart.
 
     Args:
-        features: `(n, d)`, n at least 2.
+        features: Features of at least two images, `(n, d)`.
 
     Reference: Chen & He, Exploring Simple Siamese Representation Learning, CVPR 2021, figure 2.
     """
@@ -31,7 +31,7 @@ def effective_rank(features: Tensor) -> float:
     give 1; features that spread evenly give d.
 
     Args:
-        features: `(n, d)`.
+        features: Features of images, `(n, d)`.
 
     Reference: Roy & Vetterli, The Effective Rank: a Measure of Effective Dimensionality, EUSIPCO 2007 (there of
     the singular values; these are their squares).

@@ -30,7 +30,8 @@ def predict(bank: Tensor, labels: Tensor, queries: Tensor, *, neighbours: int, t
     """
     if len(bank) < neighbours:
         raise ValueError(f"{neighbours} neighbours are asked of a bank of {len(bank)}")
-    bank = F.normalize(bank.double())
+    bank = bank.to(torch.float64, copy=True)
+    F.normalize(bank, out=bank)  # in place: a second copy of a large bank takes a gigabyte
     votes = F.one_hot(labels).to(bank.dtype)
     predicted = []
     for chunk in queries.split(max(1, ELEMENTS // len(bank))):

@@ -43,6 +43,7 @@ def offline(monkeypatch, tmp_path):
     monkeypatch.setattr(download, "_transfer", refuse)
 
 
+@pytest.mark.slow
 def test_random_weights_run_the_whole_path_and_are_never_called_fid(dots, cpu, tmp_path, monkeypatch, weights):
     def copy(output, kind):
         assert kind == "random"
@@ -67,6 +68,7 @@ def small(folder, count):
             np.save(folder / f"{split}_{what}.npy", np.load(folder / f"{split}_{what}.npy")[:count])
 
 
+@pytest.mark.slow
 def test_features_and_logits_without_bias_of_grey_and_colour_images_of_any_size(weights, cpu):
     network = inception.load(weights, "fp32", cpu)
     grey = torch.randint(256, (2, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -92,6 +94,7 @@ def test_pixels_are_not_rounded_in_bf16():
         assert inception.enlarged(images).dtype == torch.float32
 
 
+@pytest.mark.slow
 def test_features_and_logits_are_torch_fidelitys(weights, cpu):
     pickled = io.BytesIO()
     torch.save(load_file(weights / inception.WEIGHTS), pickled)
@@ -103,6 +106,7 @@ def test_features_and_logits_are_torch_fidelitys(weights, cpu):
         torch.testing.assert_close(ours.clone(), reference, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_only_the_official_weights_give_unqualified_names(weights, cpu, monkeypatch, tmp_path):
     assert inception.load(weights, "fp32", cpu).qualifier == "random Inception"
     file = tmp_path / "official.pth"

@@ -9,7 +9,7 @@ from pipeline.features.classifier import WEIGHTS, Classifier
 from pipeline.features.settings import Layout, Training
 from pipeline.features.train import ClassifierTrainee, accuracy, crop_flip, train
 from pipeline.runtime import history, weights
-from pipeline.runtime.context import Context, silent
+from pipeline.runtime.context import Context
 
 LAYOUT = Layout("classifier", width=4, dimensions=8, channels=3, size=16, classes=2)
 TRAINING = Training(epochs=4, batch=16, learning_rate=0.01, weight_decay=0.01, noise=0.05, augment="none", seed=0)
@@ -17,10 +17,10 @@ TRAINING = Training(epochs=4, batch=16, learning_rate=0.01, weight_decay=0.01, n
 
 @pytest.fixture
 def run(images, cpu, tmp_path):
-    def run(name="out", log=silent, scratch="scratch", data=images):
-        output = tmp_path / name
+    def run(data=images):
+        output = tmp_path / "out"
         output.mkdir()
-        train(data, output, LAYOUT, TRAINING, "fp32", Context(cpu, tmp_path / scratch, log))
+        train(data, output, LAYOUT, TRAINING, "fp32", Context(cpu, tmp_path / "scratch"))
         return output
 
     return run
@@ -46,22 +46,6 @@ def test_it_learns_what_can_be_learnt(run, images):
     model = Classifier(LAYOUT)
     model.load_state_dict(weights.load(output, WEIGHTS))
     assert rows[-1]["test_accuracy"] == accuracy(model, images, "test", "fp32") == 1
-
-
-def test_a_killed_training_continues_to_the_same_bytes(run, monkeypatch):
-    monkeypatch.setenv("PIPELINE_CHECKPOINT_SECONDS", "0")
-    undisturbed, epochs = run(scratch="other"), []
-
-    def kill(seed, epoch, row):
-        if epoch == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run("killed", log=kill)
-    resumed = run("resumed", log=lambda seed, epoch, row: epochs.append(epoch))
-    assert epochs == [3, 4]
-    for file in undisturbed.iterdir():
-        assert file.read_bytes() == (resumed / file.name).read_bytes(), file.name
 
 
 def test_gradients_in_bf16_are_those_of_fp32_within_a_tenth(images):
