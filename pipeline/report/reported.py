@@ -23,27 +23,27 @@ MEANING: dict[Verdict, str] = {
 }
 
 
-class Model(BaseModel):
-    """A part of reported.yaml: unknown keys are refused."""
+class Part(BaseModel):
+    """A part of reported.yaml or claims.yaml: unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Source(Model):
+class CourseReport(Part):
     """One of the five reports."""
 
     file: str
     course: str
 
 
-class Experiment(Model):
+class Experiment(Part):
     """What the rows of one experiment share; `settings` are conditions of every measured number."""
 
     title: str
     settings: dict[str, Any] = {}
 
 
-class Ours(Model):
+class Ours(Part):
     """Where our number is found: a finished stage of a run, and a metric, curve, setting or card entry of it."""
 
     stage: str
@@ -66,7 +66,7 @@ class Ours(Model):
         return self
 
 
-class Row(Model):
+class Row(Part):
     """One reported number; see the head of reported.yaml."""
 
     id: str
@@ -89,14 +89,14 @@ class Row(Model):
         return self
 
 
-class Item(Model):
+class Item(Part):
     """A figure, table or animation of the reports."""
 
     report: str
     what: str
 
 
-class Mistake(Model):
+class Mistake(Part):
     """Something wrong in a report: claims, reported numbers and numbers of ours, by name, that bear on it."""
 
     report: str
@@ -106,14 +106,29 @@ class Mistake(Model):
     ours: dict[str, Ours] = {}
 
 
-class Reported(Model):
-    """The whole of reported.yaml."""
+class Claimed(Part):
+    """What a report claims, and the words for what became of it; see the head of claims.yaml."""
 
-    reports: dict[str, Source]
+    reports: str
+    claim: str
+    added: str = ""
+    rule: str
+    found: str
+    figure: str = ""
+    needs: dict[str, int] = {}
+    conditions: dict[str, Any] = {}
+    counted: bool = False
+
+
+class Reported(Part):
+    """The whole of reported.yaml and claims.yaml."""
+
+    reports: dict[str, CourseReport]
     experiments: dict[str, Experiment]
     items: dict[str, Item]
     errors: list[Mistake]
     rows: list[Row]
+    claims: dict[str, Claimed]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -123,8 +138,9 @@ class Reported(Model):
         for row in self.rows:
             if row.report not in self.reports or row.experiment not in self.experiments:
                 raise ValueError(f"{row.id}: unknown report {row.report} or experiment {row.experiment}")
-        if unknown := {name for error in self.errors for name in error.rows} - set(ids):
-            raise ValueError(f"errors name rows that do not exist: {sorted(unknown)}")
+        named = {name for error in self.errors for name in (*error.rows, *error.claims)}
+        if unknown := named - {*ids, *self.claims}:
+            raise ValueError(f"errors name rows or claims that do not exist: {sorted(unknown)}")
         return self
 
     def row(self, name: str) -> Row:
@@ -142,8 +158,13 @@ class Reported(Model):
 
 
 def read() -> Reported:
-    """Read the data file that lies beside this module."""
-    return Reported.model_validate(yaml.safe_load(Path(__file__).with_name("reported.yaml").read_text()))
+    """Read the two data files that lie beside this module."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    reports, claims = (
+        yaml.load(Path(__file__).with_name(f"{name}.yaml").read_text(), Loader=loader)
+        for name in ("reported", "claims")
+    )
+    return Reported.model_validate({**reports, "claims": claims["claims"]})
 
 
 @dataclass(frozen=True)

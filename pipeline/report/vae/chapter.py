@@ -1,0 +1,139 @@
+"""The Bernoulli autoencoders: training curves, log-likelihood, planar layers on the posterior, pictures."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline.metrics.operations import Operations
+from pipeline.report import autoencoders
+from pipeline.report.chapter import Chapter, Content
+from pipeline.report.claims import Claim, assess, per_seed
+from pipeline.report.reported import Reported
+from pipeline.report.results import Results
+from pipeline.report.vae import figures, rules
+from pipeline.runtime.plan import Plan
+from pipeline.vae.objective import kl_analytic, kl_monte_carlo
+
+NETWORKS = ("mlp", "conv")
+CLOSED, MONTE_CARLO = "bernoulli", "bernoulli_mc"  # the runs that claims compare, as in reported.yaml
+SAMPLES = (1, 10, 1000)  # of the Monte-Carlo KL whose operations are counted
+
+
+def write(results: Results, reported: Reported, out: Path) -> Content:
+    """Show every finished run of these networks."""
+    trained, scored = (autoencoders.of(results, stage, NETWORKS) for stage in ("train_vae", "likelihood"))
+    metrics = {plan.run: results.metrics(plan) for plan in scored}
+    protocols: dict[str, list[str]] = {}
+    for run, found in metrics.items():
+        protocols.setdefault(found["protocol"]["elbo"], []).append(run)
+    layers = _layers(results, scored, metrics)
+    values = {
+        "settings": autoencoders.settings(trained),
+        "negative": figures.negative(results, trained, out) if trained else None,
+        "printed": figures.printed(results, reported, out),
+        "positive": figures.positive(results, trained, out) if trained else None,
+        "scores": metrics,
+        "protocols": protocols,
+        "likelihood_picture": figures.likelihood(results, scored, metrics, out) if scored else None,
+        "layers": layers,
+        "pictures": [picture for plan in scored for picture in autoencoders.pictures(results, plan, out)],
+    }
+    headlines: dict[str, float] = {}
+    for run, found in metrics.items():
+        mean, most = found["mean"], figures.counts(found)[-1]
+        headlines |= {f"vae.{run}.{split}_elbo": mean["elbo"][split] for split in ("valid", "test")}
+        headlines[f"vae.{run}.log_likelihood_{most}"] = mean["log_likelihood"][most]["value"]
+    return Content(values, headlines, _claims(results, reported, metrics, layers))
+
+
+def _claims(
+    results: Results, reported: Reported, metrics: dict[str, Any], layers: dict[str, Any] | None
+) -> list[Claim]:
+    """Test C01 to C06 and C57 on the runs that have finished."""
+    test = partial(assess, reported)
+    trained = results.finished.get(("train_vae", CLOSED))
+    found = results.find(reported.row("000-vae-target").ours)
+    length = [autoencoders.length(results, trained)] if trained else []
+    curves = autoencoders.by_seed(results, trained, "valid_elbo") if trained else {}
+    long = [plan for plan in autoencoders.of(results, "train_vae", NETWORKS) if trained and _longer(plan, trained)][:1]
+    elbo = {run: {seed: scores["elbo"]["test"] for seed, scores in at["seeds"].items()} for run, at in metrics.items()}
+    likelihood = {
+        run: {
+            seed: {k: at["value"] for k, at in scores["log_likelihood"].items()} for seed, scores in at["seeds"].items()
+        }
+        for run, at in metrics.items()
+        if run in (CLOSED, MONTE_CARLO)
+    }
+    at_200 = {
+        name: {seed: at[rules.IMPORTANCE] for seed, at in likelihood.get(run, {}).items() if rules.IMPORTANCE in at}
+        for name, run in (("closed", CLOSED), ("monte_carlo", MONTE_CARLO))
+    }
+    bound = {"elbo": elbo.get(CLOSED, {}), "log_likelihood": likelihood.get(CLOSED, {})}
+    by_layers = {count: elbo[run] for run, count in (layers["runs"] if layers else {}).items()}
+    gains = {"without": by_layers.pop(0, {}), "with_layers": per_seed(by_layers)}
+    longer = {"curve": autoencoders.by_seed(results, long[0], "valid_elbo") if long else {}}
+    return [
+        test("C01", rules.target, per_seed({"elbo": {seed: curve[-1] for seed, curve in curves.items()}}),
+             [found.facts] if found else []),
+        test("C02", rules.estimators, per_seed(at_200), length),
+        test("C03", rules.operations, {"": _operations(trained, metrics)}),
+        test("C04", rules.descent, per_seed({"curve": {seed: [-v for v in at] for seed, at in curves.items()}}), length),
+        test("C05", rules.bound, per_seed(bound)),
+        test("C06", rules.longer, per_seed(longer), [{"data": autoencoders.data(plan)} for plan in long]),
+        test("C57", rules.layers, per_seed(gains), length),
+    ]  # fmt: skip
+
+
+def _longer(plan: Plan, other: Plan) -> bool:
+    """Return whether a training differs from another in nothing but more epochs, and its seeds."""
+    rest, own = ({k: v for k, v in each.settings.items() if k not in ("epochs", "seeds")} for each in (plan, other))
+    return rest == own and plan.inputs == other.inputs and plan.settings["epochs"] > other.settings["epochs"]
+
+
+def _operations(trained: Plan | None, metrics: dict[str, Any]) -> dict[str, Any]:
+    """Count what the two functions of KL compute for one image, and estimate what the network does."""
+    latent = trained.settings["latent"] if trained else 100
+    mean, logvar = torch.empty((2, 1, latent), device="meta")
+    with (closed := Operations()):
+        kl_analytic(mean, logvar)
+    monte_carlo = {}
+    for samples in SAMPLES:
+        noise = torch.empty((samples, 1, latent), device="meta")
+        with (estimated := Operations()):
+            kl_monte_carlo(mean, logvar, noise)
+        monte_carlo[samples] = estimated.count
+    weights = sum(layer["parameters"] for layer in metrics[CLOSED]["layers"]) if CLOSED in metrics else 0
+    network = f"about {6 * weights:,}" if weights else "unknown"  # a product and a sum per weight, three times
+    return {"closed": closed.count, "monte_carlo": monte_carlo, "network": network}
+
+
+def _layers(results: Results, plans: Sequence[Plan], metrics: dict[str, Any]) -> dict[str, Any] | None:
+    """Return runs with planar layers and those alike but for them, what the layers gain, and the largest K of all."""
+    trainings = {plan.run: plan for plan in results.planned if plan.stage == "train_vae"}
+
+    def kin(run: str) -> str:
+        own, free = trainings[run].settings, {"flow_layers", "kl", "kl_samples", "seeds"}
+        return repr([trainings[run].inputs, *(value for key, value in own.items() if key not in free)])
+
+    layers = {plan.run: trainings[plan.run].settings.get("flow_layers", 0) for plan in plans}
+    families = {kin(run) for run in layers if layers[run]}
+    runs = [run for run in layers if kin(run) in families and trainings[run].settings["kl"] != "monte_carlo"]
+    if not runs:
+        return None
+    shared = set.intersection(*(set(figures.counts(metrics[run])) for run in runs))
+    runs.sort(key=lambda run: (metrics[run]["protocol"]["data"], layers[run]))
+    plain = {metrics[run]["protocol"]["data"]: metrics[run]["seeds"] for run in runs if not layers[run]}
+    gains = {run: _gain(metrics[run]["seeds"], plain.get(metrics[run]["protocol"]["data"], {})) for run in runs}
+    return {"runs": {run: layers[run] for run in runs}, "gains": gains, "most": max(shared, key=int)}
+
+
+def _gain(seeds: dict[str, Any], plain: dict[str, Any]) -> float | None:
+    """Return how far the test ELBO is above that without layers, mean over the seeds of both."""
+    gains = [scores["elbo"]["test"] - plain[seed]["elbo"]["test"] for seed, scores in seeds.items() if seed in plain]
+    return sum(gains) / len(gains) if gains else None
+
+
+CHAPTER = Chapter("vae", autoencoders.READS, ("A",), write)
