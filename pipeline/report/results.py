@@ -17,6 +17,10 @@ from pipeline.runtime.plan import Plan, read_all
 from pipeline.runtime.settings import flat
 
 
+APART = ("data", "features")
+"""Stages whose settings describe no run that is compared: a data set, and the network of an evaluator."""
+
+
 class Results:
     """The finished part of what is planned; settings have the names that they have in params.yaml.
 
@@ -83,7 +87,9 @@ class Results:
 
     def settings(self, plan: Plan) -> dict[str, Any]:
         """Return the settings of a plan and of those whose outputs its stage reads."""
-        upstream = [other for other in self.planned if other.output in plan.inputs.values() and other.stage != "data"]
+        upstream = [
+            other for other in self.planned if other.output in plan.inputs.values() and other.stage not in APART
+        ]
         merged: dict[str, Any] = {}
         for own in [*map(self.settings, upstream), plan.settings]:
             merged |= own

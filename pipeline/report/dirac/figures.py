@@ -12,7 +12,8 @@ from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d import proj3d
 from PIL import Image, ImageDraw
 
-from pipeline.dirac.game import Field, Game
+from pipeline.dirac.game import Field
+from pipeline.dirac.settings import Game
 from pipeline.report import style
 
 MILLISECONDS = 40  # per frame
@@ -34,12 +35,12 @@ def plot(games: Path, output: Path, *, frames: int) -> None:
         frames: Pictures of the animation, which together show the whole game.
     """
     played = json.loads((games / "metrics.json").read_text())["games"]
-    paths = np.load(games / "paths.npy", allow_pickle=False)
-    with style.cells(output / "trajectories.png", len(played), COLUMNS, WIDTH, HEIGHT, projection="3d") as panels:
+    paths = np.load(games / "trajectories.npy", allow_pickle=False)
+    with style.panels(output / "trajectories.png", len(played), COLUMNS, WIDTH, HEIGHT, projection="3d") as panels:
         for axes, (name, game), path in zip(panels, played.items(), paths, strict=True):
             _space(axes, name, game, path)
             axes.plot(*path.T, color=_colour(game), linewidth=0.6)
-    with style.cells(output / "portraits.png", len(played), COLUMNS, WIDTH, HEIGHT) as panels:
+    with style.panels(output / "portraits.png", len(played), COLUMNS, WIDTH, HEIGHT) as panels:
         for axes, (name, game), path in zip(panels, played.items(), paths, strict=True):
             _portrait(axes, name, game, path)
     _animate(played, paths, output / "games.gif", frames)
@@ -91,7 +92,7 @@ def _colour(game: dict[str, Any]) -> str:
 
 def _title(name: str, game: dict[str, Any]) -> str:
     """Return the name of a game and what it is, in two lines."""
-    penalty = f" + {game['weight']:g} {WORDS[game['penalty']]}" if WORDS[game["penalty"]] else ""
+    penalty = f" + {game['penalty_weight']:g} {WORDS[game['penalty']]}" if WORDS[game["penalty"]] else ""
     return f"{name}\n{game['loss'].upper()}{penalty}{', EMA' if game['ema'] else ''}"
 
 
@@ -126,7 +127,7 @@ def _portrait(axes: Any, name: str, game: dict[str, Any], path: np.ndarray) -> N
     limit = 1.1 * float(np.abs(path[:, [0, 2]]).max())
     axis = np.linspace(-limit, limit, ARROWS)
     psi0, theta = (part.reshape(1, -1) for part in np.meshgrid(axis, axis))
-    field = Field([Game(game["loss"], game["penalty"], game["weight"], game["ema"])])
+    field = Field([Game(game["loss"], game["penalty"], game["penalty_weight"], game["ema"])])
     push, _ = field.critic(psi0, np.zeros_like(psi0), theta)
     pull = field.generator(psi0, np.zeros_like(psi0), theta)
     axes.quiver(psi0, theta, -push, -pull, color="#888888", angles="xy", width=0.005)
@@ -134,6 +135,7 @@ def _portrait(axes: Any, name: str, game: dict[str, Any], path: np.ndarray) -> N
     axes.plot(path[0, 0], path[0, 2], marker="o", markersize=3, color=style.REPORTED)
     axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
     axes.set_title(f"{_title(name, game)}: {game['verdict']}", fontsize=7)
+    axes.locator_params(nbins=style.TICKS)
     axes.set_xlabel("ψ0", fontsize=7, labelpad=0)
     axes.set_ylabel("θ", fontsize=7, labelpad=0, rotation=0)
     axes.tick_params(labelsize=6)

@@ -35,7 +35,7 @@ def decay(games: Games, rate: float) -> Finding | None:
     rates: dict[float, list[float]] = {}
     for game in games.values():
         if game["penalty"] == "r1":
-            rates.setdefault(game["weight"], []).append(game["rate"])
+            rates.setdefault(game["penalty_weight"], []).append(game["rate"])
     return finding(
         *(abs(found / rate - weight) <= RATE * weight for weight in rates for found in rates[weight]),
         rates={
@@ -87,13 +87,13 @@ def equilibrium(games: Games) -> Finding | None:
             for game, gap, calm in zip(jsd, gaps, stable, strict=True)
         ),
         gap=max(gaps),
-        stable=", ".join(f"{game['weight']:g}" for game, calm in zip(jsd, stable, strict=True) if calm),
+        stable=", ".join(f"{game['penalty_weight']:g}" for game, calm in zip(jsd, stable, strict=True) if calm),
     ) if jsd else None  # fmt: skip
 
 
 def _gap(game: Game) -> float:
     """Return the largest distance of an eigenvalue of the theory from the nearest one that was found."""
-    gamma = 4 * game["weight"]
+    gamma = 4 * game["penalty_weight"]
     root = np.sqrt(complex(gamma**2 - 1))
     found = np.array([2 * complex(*value) for value in game["eigenvalues"]])
     return max(float(np.abs(found - value).min()) for value in (-0.5, (-gamma + root) / 2, (-gamma - root) / 2))
@@ -103,6 +103,6 @@ def _twins(games: Games) -> Iterator[tuple[Game, Game]]:
     """Yield the games without running average beside the same ones with it."""
     for plain in games.values():
         for mean in games.values():
-            alike = all(plain[key] == mean[key] for key in ("loss", "penalty", "weight"))
+            alike = all(plain[key] == mean[key] for key in ("loss", "penalty", "penalty_weight"))
             if alike and mean["ema"] and not plain["ema"]:
                 yield plain, mean

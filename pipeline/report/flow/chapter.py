@@ -52,9 +52,9 @@ def _claims(results: Results, reported: Reported, scored: Sequence[Plan], metric
     """Test C50 to C56 and C58 on the runs that have finished."""
     planar = {plan.run: results.metrics(plan) for plan in results.plans("planar")}
     single = next(iter(planar.values()), {})
-    layers = [(layer["drawn"][1], layer) for layer in single.get("layers", {}).values()]
+    layers = [(layer["distribution"][1], layer) for layer in single.get("layers", {}).values()]
     default = {"0": {"displacement": layer["displacement"]} for deviation, layer in layers if deviation == DEFAULT}
-    facts = [{"steps": results.settings(plan)["iterations"]} for plan in scored]
+    facts = [{"steps": results.settings(plan)["steps"]} for plan in scored]
     places = {"layers": next(iter(planar), ""), "shallow": scored[0].run if scored else ""}
     test = partial(assess, reported, facts=facts, **places)
 
@@ -88,7 +88,7 @@ def _claims(results: Results, reported: Reported, scored: Sequence[Plan], metric
     nearer = {"loss": by_depth("density", "loss"), "energy": by_depth("density", "energy_distance"), "depths": depths}
     return [
         test("C50", rules.determinant, {"": {"errors": single["jacobian"]}} if single else {}),
-        test("C51", rules.operations, {"": single["slope"]} if single else {}),
+        test("C51", rules.operations, {"": single["exponents"]} if single else {}),
         test("C52", rules.groups, {"0": {"layers": parted}} if layers else {}),
         test("C53", rules.default, default),
         test("C54", rules.deeper, per_seed(deeper)),

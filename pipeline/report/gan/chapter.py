@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from pipeline.gan import operations
-from pipeline.gan.losses import generator_loss
+from pipeline.gan.settings import Training
 from pipeline.report import style
 from pipeline.report.chapter import Chapter, Content
 from pipeline.report.claims import Claim, assess, per_seed
@@ -19,6 +19,7 @@ from pipeline.report.gan.rules import Seed
 from pipeline.report.reported import Reported
 from pipeline.report.results import Results
 from pipeline.runtime.plan import Plan
+from pipeline.runtime.settings import build
 
 OUTPUTS = (-6.0, 3.0, 6.0)  # of a critic for a fake that it rejects, and for two that it accepts
 
@@ -63,7 +64,7 @@ def _claims(
             "data": run.data,
             "generator steps": run.train.settings["steps"],
             "stored generators": len(run.steps),
-            "logged rows": min(len(seed.curves["epoch"]) for seed in seeds[name].values()),
+            "logged rows": min(len(seed.curves["step"]) for seed in seeds[name].values()),
         }
         for name, run in runs.items()
     }
@@ -76,7 +77,7 @@ def _claims(
         )
         for name, (rule, asked) in rules.RULES.items()
     ]
-    averaged = [name for name in rules.GRID if name in runs and runs[name].train.settings["ema"] > 0]
+    averaged = [name for name in rules.GRID if name in runs and runs[name].train.settings["ema_decay"] > 0]
     average = {
         f"{name}{f' seed {seed}' if len(seeds[name]) > 1 else ''}": (at.distance, at.scores["raw"]["frechet_distance"])
         for name in averaged
@@ -97,20 +98,20 @@ def _claims(
 
 def _operations(results: Results, plan: Plan) -> int:
     """Count the operations of a critic step of a planned training."""
-    settings = Plan.read(results.root / plan.path).settings
-    return operations.critic_step(*(settings[key] for key in ("network", "objective", "batch")))
+    settings = build(Training, Plan.read(results.root / plan.path).settings)
+    return operations.critic_step(settings.network, settings.objective, settings.schedule.batch)
 
 
 def _seeds(results: Results, run: Scored) -> dict[str, Seed]:
     """Return what the run measured, seed by seed."""
-    names = [name for name in results.columns(run.train) if name not in ("seed", "epoch", "step")]
+    names = [name for name in results.columns(run.train) if name not in ("seed", "step")]
     columns = {name: results.curve(run.train, name) for name in names}
-    epochs = {"epoch": columns[names[0]].index.tolist()}
+    steps = {"step": columns[names[0]].index.tolist()}
     return {
         seed: Seed(
             scores,
             run.metrics["real"],
-            {**epochs, **{name: curve[int(seed)].tolist() for name, curve in columns.items()}},
+            {**steps, **{name: curve[int(seed)].tolist() for name, curve in columns.items()}},
         )
         for seed, scores in run.metrics["seeds"].items()
     }
@@ -125,10 +126,10 @@ def _relation(run: Scored, seeds: Mapping[str, Seed]) -> dict[str, Any]:
     each = list(seeds.values())
     return {
         "measure": run.measure,
-        "points": sum(step >= each[0].curves["epoch"][0] for step in run.steps),
+        "points": sum(step >= each[0].curves["step"][0] for step in run.steps),
         "correlation": mean([rules.agreement(seed, f"test_{run.measure}") for seed in each]),
         "saturated": mean([rules.saturated(seed) for seed in each]),
-        "slope": [mean([seed.curves[key][-1] for seed in each]) for key in ("slope", "slope_spread")],
+        "norm": [mean([seed.curves[key][-1] for seed in each]) for key in ("gradient_norm", "gradient_norm_spread")],
     }
 
 
@@ -137,7 +138,7 @@ CHAPTER = Chapter(
     {
         "features": ("metrics.json",),
         "train_gan": ("history.csv",),
-        "score_gan": ("metrics.json", "slopes.npy", *(f"{name}.npy" for name in figures.ARRAYS)),
+        "score_gan": ("metrics.json", "gradient_norms.npy", *(f"{name}.npy" for name in figures.ARRAYS)),
     },
     ("B", "E", "G", "I"),
     write,

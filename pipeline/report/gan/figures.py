@@ -74,7 +74,7 @@ class Scored:
     @property
     def game(self) -> str:
         """The loss, and what holds the critic back."""
-        loss, penalty, spectral = (self.train.settings[name] for name in ("loss", "penalty", "spectral"))
+        loss, penalty, spectral = (self.train.settings[name] for name in ("loss", "penalty", "spectral_norm"))
         return ", ".join([loss, *["spectral norm"] * spectral, *[penalty] * (penalty != "none")])
 
     @property
@@ -117,8 +117,9 @@ def gradient(loss: str, outputs: Tensor) -> np.ndarray:
 @contextmanager
 def _panels(path: Path, runs: Sequence[Scored], xlabel: str) -> Iterator[Iterator[tuple[Axes, Scored]]]:
     """Yield each run with the axes of its panel."""
-    with style.cells(path, len(runs), COLUMNS, WIDTH, HEIGHT) as panels:
+    with style.panels(path, len(runs), COLUMNS, WIDTH, HEIGHT) as panels:
         for axes, run in zip(panels, runs, strict=True):
+            axes.locator_params(nbins=style.TICKS)
             axes.set(title=f"{run.name} ({run.game})", xlabel=xlabel)
         yield zip(panels, runs, strict=True)
 
@@ -139,11 +140,12 @@ def _distance_chart(runs: Sequence[Scored], out: Path) -> Picture:
     groups: dict[str, list[Scored]] = {}  # distances by two feature networks have no common scale
     for run in runs:
         groups.setdefault(run.evaluator, []).append(run)
-    with style.cells(out / path, len(groups), min(len(groups), COLUMNS), WIDTH, 3.2) as panels:
+    with style.panels(out / path, len(groups), min(len(groups), COLUMNS), WIDTH, 3.2) as panels:
         for axes, (evaluator, group) in zip(panels, groups.items(), strict=True):
+            axes.locator_params(nbins=style.TICKS)
             lines = [Curve(run.name, run.distances(), run.look) for run in group]
-            figures.plot(axes, lines, group[0].metrics["protocol"]["names"]["frechet_distance"])
-            axes.set(title=f"judged by {evaluator}", xlabel="generator steps")
+            figures.plot(axes, lines, group[0].metrics["protocol"]["names"]["frechet_distance"], "generator steps")
+            axes.set_title(f"evaluator {evaluator}")
             style.logarithmic(axes)
             axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3)
     caption = (
@@ -227,10 +229,10 @@ def _interpolation_chart(runs: Sequence[Scored], out: Path) -> Picture:
 
 
 def _norm_chart(results: Results, runs: Sequence[Scored], out: Path) -> Picture:
-    path = "figures/gan/slopes.png"
+    path = "figures/gan/gradient_norms.png"
     with _panels(out / path, runs, "norm of the gradient") as panels:
         for axes, run in panels:
-            axes.hist(np.asarray(results.array(run.score, "slopes")), bins=40, color=style.PALETTE[0])
+            axes.hist(np.asarray(results.array(run.score, "gradient_norms")), bins=40, color=style.PALETTE[0])
             axes.axvline(1, color=style.REPORTED, linewidth=1)
             axes.set_ylabel("points")
     caption = (
@@ -258,8 +260,8 @@ def pictures(results: Results, run: Scored, out: Path) -> list[Picture]:
         show(
             "perturbed", "perturbations", moved,
             "At the top: samples. Below, for each of the dimensions"
-            f" {', '.join(map(str, settings['perturbed']))} in turn, the same latent codes with"
-            f" {', '.join(f'{scale:g}' for scale in settings['scales'])} added to it.",
+            f" {', '.join(map(str, settings['shown_dimensions']))} in turn, the same latent codes with"
+            f" {', '.join(f'{scale:g}' for scale in settings['perturbation_scales'])} added to it.",
             **whole,
         ),
         *_mixtures(run, arrays["latent"], arrays["pixel"], show),

@@ -40,7 +40,7 @@ class Seed:
     Args:
         scores: Its entry in `metrics.json`.
         real: What is known of real images, such as the classifier's `shares`.
-        curves: Columns of `history.csv`, `epoch` being the generator steps.
+        curves: Columns of `history.csv`, `step` among them.
     """
 
     scores: Mapping[str, Any]
@@ -77,7 +77,7 @@ def agreement(seed: Seed, column: str, after: float = 0.0) -> float:
         column: One of its curves; the row logged nearest to each stored generator counts.
         after: Share of the training that is left out at the start, besides what lies before the first row.
     """
-    logged, values = np.asarray(seed.curves["epoch"]), np.asarray(seed.curves[column])
+    logged, values = np.asarray(seed.curves["step"]), np.asarray(seed.curves[column])
     first = max(logged[0], after * seed.steps[-1])
     pairs = [
         (values[np.abs(logged - step).argmin()], distance)
@@ -178,7 +178,7 @@ def blur(wgan_lp: Seed) -> Finding:
 
 def lipschitz(wgan_lp: Seed) -> Finding:
     """Test C17."""
-    norms = wgan_lp.scores["slopes"]
+    norms = wgan_lp.scores["gradient_norms"]
     return finding(norms["above_1.1"] <= LONG, above=norms["above_1.1"], percentile=norms["percentile_99"])
 
 
@@ -255,8 +255,8 @@ def stability(vanilla: Seed, lsgan: Seed, wgan_gp: Seed) -> Finding:
 
 def even_gradients(wgan_gp: Seed) -> Finding:
     """Test C65."""
-    half = len(wgan_gp.curves["slope"]) // 2
-    mean, spread = (float(np.mean(wgan_gp.curves[key][half:])) for key in ("slope", "slope_spread"))
+    half = len(wgan_gp.curves["gradient_norm"]) // 2
+    mean, spread = (float(np.mean(wgan_gp.curves[key][half:])) for key in ("gradient_norm", "gradient_norm_spread"))
     return finding(abs(mean - 1) <= NEAR_ONE and spread <= EVEN, mean=mean, spread=spread)
 
 
@@ -281,7 +281,7 @@ def mode_collapse(vanilla: Seed, lsgan: Seed, wgan_gp: Seed) -> Finding:
 def waves(mlp: Seed) -> Finding:
     """Test C83."""
     names = {"critic, real": "loss_real", "critic, fake": "loss_fake", "generator": "loss_generator"}
-    row = mlp.curves["epoch"][1] - mlp.curves["epoch"][0]
+    row = mlp.curves["step"][1] - mlp.curves["step"][0]
     found = {label: wave(mlp.curves[column]) for label, column in names.items()}
     words = {
         label: f"{height:.2f}" + (f" at a period of {period * row:,.0f} steps" if height else "")

@@ -47,7 +47,9 @@ def _claims(results: Results, reported: Reported, own: dict[str, Any], samples: 
         }
         for plan in autoencoders.of(results, "train_vae", NETWORKS)
     }
-    maps = {"0": {"latent": own["codes"]["code"], "tsne": own["codes"]["map"]}} if "codes" in own else {}
+    maps = (
+        {"0": {"latent": own["latent_map"]["latent"], "tsne": own["latent_map"]["map"]}} if "latent_map" in own else {}
+    )
     gan = results.finished.get(("score_gan", GAN))
     scored = {
         "GAN": {seed: at["final"] for seed, at in results.metrics(gan)["seeds"].items()} if gan else {},

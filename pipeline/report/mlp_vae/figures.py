@@ -41,12 +41,12 @@ def pictures(results: Results, plan: Plan, metrics: dict[str, Any], out: Path) -
             f" to after epochs {', '.join(taken)}, from top to bottom."
         )
         pictures.append(Picture(f"{folder}/epochs.png", f"reconstructions of {plan.run} over training", caption))
-    if "codes" in metrics:
+    if "latent_map" in metrics:
         _map(results, plan, out / folder / "map.png")
         caption = (
             f"F31 (figure 7 of report 004), {shown}: t-SNE of the posterior means of the"
             f" {metrics['protocol']['images']} test images, coloured by class; perplexity"
-            f" {metrics['codes']['perplexity']:g}, no units."
+            f" {metrics['latent_map']['perplexity']:g}, no units."
         )
         pictures.append(Picture(f"{folder}/map.png", f"t-SNE of {plan.run}", caption))
     walk = autoencoders.grey(results, plan, "interpolation")

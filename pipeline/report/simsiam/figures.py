@@ -69,8 +69,8 @@ def curves(results: Results, plan: Plan, out: Path) -> Picture:
     """Plot loss and kNN accuracy of one run (F11 to F13)."""
     kind = VARIANTS[variant(plan.settings)]
     path = f"figures/simsiam/{plan.run}/curves.png"
-    with style.panels(out / path, 1, 2, 6.4, 2.6) as axes:
-        for place, column in zip(axes.flat, ("loss", "knn"), strict=True):
+    with style.panels(out / path, 2, 2, 3.2, 2.6) as axes:
+        for place, column in zip(axes, ("loss", "knn"), strict=True):
             figures.plot(place, [Curve(plan.run, results.curve(plan, column), style.line(0))], PANELS[column])
     caption = f"{kind.figure}{kind.title}, run {plan.run}: training loss and kNN accuracy. {_about([plan])}"
     return Picture(path, f"curves of {plan.run}", caption)
@@ -79,16 +79,16 @@ def curves(results: Results, plan: Plan, out: Path) -> Picture:
 def variants(results: Results, plans: Sequence[Plan], metrics: Mapping[str, Any], out: Path) -> Picture:
     """Plot loss, kNN accuracy and collapse measures of all runs in one figure (F14)."""
     path = "figures/simsiam/variants.png"
-    with style.panels(out / path, 2, 2, 6.4, 5.2) as axes:
-        for letter, place, (column, label) in zip("abcd", axes.flat, PANELS.items(), strict=True):
+    with style.panels(out / path, 4, 2, 3.2, 2.6) as axes:
+        for letter, place, (column, label) in zip("abcd", axes, PANELS.items(), strict=True):
             lines = [Curve(plan.run, results.curve(plan, column), style.line(n)) for n, plan in enumerate(plans)]
             figures.plot(place, lines, label)
             place.set_title(f"({letter})", loc="left")
             if metrics and column != "loss":
                 start = np.mean([scores["mean"]["untrained"][column] for scores in metrics.values()])
                 place.axhline(float(start), color=style.REPORTED, linewidth=0.8, linestyle=":")
-        style.logarithmic(axes[1, 1])
-        axes[0, 0].legend(fontsize=7)
+        style.logarithmic(axes[3])
+        axes[0].legend(fontsize=7)
     caption = (
         "F14 (figure 8 of report 002). (a) Training loss, (b) kNN accuracy, (c) deviation of the L2-normalised features"
         " per channel times the square root of their dimensions (1: spread over the sphere, 0: one point), (d) their"
