@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.report import figures, style
-from pipeline.report.figures import Curve, Picture
-from pipeline.report.results import Results
+from pipeline.report.figures import Curve
+from pipeline.report.results import Results, data
 from pipeline.runtime.plan import Plan
 
 PAIRS = 32  # reconstructions shown
@@ -33,11 +33,6 @@ def scored_samples(results: Results, networks: Sequence[str]) -> dict[str, dict[
     return {Path(plan.inputs["model"]).name: results.metrics(plan) for plan in of(results, "score_samples", networks)}
 
 
-def data(plan: Plan) -> str:
-    """Return the name of the data set that a stage reads."""
-    return Path(plan.inputs["data"]).name
-
-
 def length(results: Results, trained: Plan) -> dict[str, int]:
     """Return how many steps of gradient descent a training takes, a last batch of few images being one."""
     card = results.card(trained) or {"counts": {"train": 0}}
@@ -55,14 +50,6 @@ def settings(plans: Sequence[Plan]) -> dict[str, dict[str, Any]]:
     return {plan.run: {"data": data(plan), **plan.settings} for plan in plans}
 
 
-def about(plans: Sequence[Plan]) -> str:
-    """Say what a picture of several trainings shows: data sets, seeds, and what the band means."""
-    sets = ", ".join(dict.fromkeys(map(data, plans)))
-    seeds = sorted({seed for plan in plans for seed in plan.settings["seeds"]})
-    several = "; line and band: their mean and range" if len(seeds) > 1 else ""
-    return f"Data {sets}; seed{'s' * bool(several)} {', '.join(map(str, seeds))}{several}."
-
-
 def line(results: Results, plan: Plan) -> dict[str, Any]:
     """Return the look of a run's line: that of its place among the planned ones of its network, in every chart."""
     network = results.settings(plan)["network"]
@@ -75,15 +62,8 @@ def lines(results: Results, plans: Sequence[Plan], column: str, sign: int = 1) -
     return [Curve(plan.run, sign * results.curve(plan, column), line(results, plan)) for plan in plans]
 
 
-def where(results: Results, plan: Plan, metrics: dict[str, Any]) -> str:
-    """Say which network a picture was made with."""
-    seed, epoch = next(iter(metrics["seeds"])), results.settings(plan)["epochs"]
-    return f"run {plan.run}, data {metrics['protocol']['data']}, epoch {epoch}, seed {seed}"
-
-
-def pictures(results: Results, plan: Plan, out: Path, item: str = "") -> list[Picture]:
+def decoded(results: Results, plan: Plan, out: Path, item: str = "") -> dict[str, Any]:
     """Show reconstructions and samples of one run; `item` names the reports' figure that they answer, `F26`."""
-    prefix = f"{item}. " if item else ""
     metrics, folder = results.metrics(plan), f"figures/vae/{plan.run}"
     originals, decoded, samples = (grey(results, plan, name) for name in ("originals", "reconstructions", "samples"))
     pairs, columns = figures.whole_rows(min(PAIRS, len(originals)), COLUMNS)
@@ -91,20 +71,10 @@ def pictures(results: Results, plan: Plan, out: Path, item: str = "") -> list[Pi
     figures.sheet(out / folder / "reconstructions.png", rows, columns, SCALE, group=2)
     count, columns = figures.whole_rows(len(samples), COLUMNS)
     figures.sheet(out / folder / "samples.png", samples[:count], columns, SCALE)
-    shown = where(results, plan, metrics)
-    return [
-        Picture(
-            f"{folder}/reconstructions.png",
-            f"reconstructions of {plan.run}",
-            f"{prefix}Reconstructions, {shown}: in each pair of rows, images of the"
-            f" {metrics['protocol']['split']} split above and what their latent codes (posterior means) decode to below.",
-        ),
-        Picture(
-            f"{folder}/samples.png",
-            f"samples of {plan.run}",
-            f"{prefix}Samples, {shown}: means decoded from {count} samples of N(0, I).",
-        ),
-    ]
+    seed, epoch = next(iter(metrics["seeds"])), results.settings(plan)["epochs"]
+    where = f"run {plan.run}, data {metrics['protocol']['data']}, epoch {epoch}, seed {seed}"
+    split = metrics["protocol"]["split"]
+    return {"run": plan.run, "folder": folder, "item": item, "where": where, "split": split, "samples": count}
 
 
 def grey(results: Results, plan: Plan, name: str) -> np.ndarray:

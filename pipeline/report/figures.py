@@ -17,21 +17,6 @@ GROUND = 255  # grey level between the images of a sheet
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A figure as the templates show it.
-
-    Args:
-        path: relative to the report, with forward slashes.
-        title: a few words, shown where the picture cannot be.
-        caption: data set, run, epoch, seed and units.
-    """
-
-    path: str
-    title: str
-    caption: str
-
-
-@dataclass(frozen=True)
 class Curve:
     """One line of a chart against epochs or steps.
 

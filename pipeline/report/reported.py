@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Number = int | float
 Value = Number | str | list[Number | str]
+INFINITE = (-math.inf, math.inf)
 Verdict = Literal["matches", "differs", "within band", "outside band", "other data", "other settings", "not run"]
 
 MEANING: dict[Verdict, str] = {
@@ -17,8 +18,8 @@ MEANING: dict[Verdict, str] = {
     "differs": "farther than that",
     "within band": "inside the band in which a faithful repetition falls",
     "outside band": "not inside it",
-    "other data": "our run used another data set: the difference is shown, not judged",
-    "other settings": "our run used the same data set but other settings: the difference is shown, not judged",
+    "other data": "our run used another data set: the difference is shown, without a verdict",
+    "other settings": "our run used the same data set but other settings: the difference is shown, without a verdict",
     "not run": "no finished run of ours measures it",
 }
 
@@ -83,7 +84,7 @@ class Row(Part):
     headline: bool = False
 
     @model_validator(mode="after")
-    def _judgeable(self) -> Self:
+    def _comparable(self) -> Self:
         if self.ours is not None and (self.band is None) == (self.tolerance is None):
             raise ValueError(f"{self.id}: a number that is compared needs either a band or a tolerance")
         return self
@@ -148,7 +149,7 @@ class Reported(Part):
         return next(row for row in self.rows if row.id == name)
 
     def conditions(self, row: Row) -> dict[str, Any]:
-        """Return what must hold of our run for its number to be judged against `row`."""
+        """Return what must hold of our run for its number to be compared with `row`."""
         if row.ours is not None and row.ours.setting:
             return {}
         if row.ours is not None and row.ours.card:
@@ -172,9 +173,9 @@ class Found:
     """Our number.
 
     Args:
-        value: as it was measured.
-        facts: what is known of the run and the measurement: `data`, `split`, `images` and the settings.
-        spread: standard deviation over seeds, `None` where there is one seed or nothing to spread.
+        value: As it was measured.
+        facts: What is known of the run and the measurement: `data`, `split`, `images` and the settings.
+        spread: Standard deviation over seeds, `None` where there is one seed or nothing to spread.
     """
 
     value: Value
@@ -223,13 +224,7 @@ def _is_curve(row: Row) -> bool:
 
 
 def verdict(row: Row, conditions: dict[str, Any], found: Found | None) -> Verdict:
-    """Judge our number against the report's.
-
-    Args:
-        row: the reported number.
-        conditions: what must hold of our run, by key (`Reported.conditions`).
-        found: our number, `None` if no finished run measures it.
-    """
+    """Compare our number, if a finished run measures it, with the report's under `conditions`."""
     if found is None:
         return "not run"
     other = deviations(conditions, found.facts)
@@ -238,12 +233,9 @@ def verdict(row: Row, conditions: dict[str, Any], found: Found | None) -> Verdic
     if other:
         return "other settings"
     if row.band is not None:
-        low, high = row.band
+        low, high = (infinity if limit is None else limit for limit, infinity in zip(row.band, INFINITE, strict=True))
         values = found.value if isinstance(found.value, list) else [found.value]
-        inside = all(
-            isinstance(v, Number) and (-math.inf if low is None else low) <= v <= (math.inf if high is None else high)
-            for v in values
-        )
+        inside = all(isinstance(value, Number) and low <= value <= high for value in values)
         return "within band" if inside else "outside band"
     if found.value == (row.means or row.value):
         return "matches"

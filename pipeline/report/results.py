@@ -102,7 +102,7 @@ class Results:
             return None
         facts = self.settings(plan)
         if "data" in plan.inputs:
-            facts["data"] = Path(plan.inputs["data"]).name
+            facts["data"] = data(plan)
         spread = None
         if ours.setting is not None:
             value = _at(facts, ours.setting)
@@ -140,6 +140,19 @@ class Results:
     @staticmethod
     def _read_history(folder: Path) -> pd.DataFrame:
         return pd.DataFrame(history.read(folder / "history.csv"))
+
+
+def data(plan: Plan) -> str:
+    """Return the name of the data set that a stage reads."""
+    return Path(plan.inputs["data"]).name
+
+
+def about(plans: Sequence[Plan]) -> str:
+    """Say what a picture of several trainings shows: data sets, seeds, and what the band means."""
+    seeds = sorted({seed for plan in plans for seed in plan.settings["seeds"]})
+    several = "; line and band: their mean and range" if len(seeds) > 1 else ""
+    sets, numbers = ", ".join(dict.fromkeys(map(data, plans))), ", ".join(map(str, seeds))
+    return f"Data {sets}; seed{'s' * bool(several)} {numbers}{several}."
 
 
 def _counter(rows: pd.DataFrame) -> str:

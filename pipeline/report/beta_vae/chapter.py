@@ -10,7 +10,7 @@ from pipeline.report.beta_vae import figures, rules
 from pipeline.report.chapter import Chapter, Content
 from pipeline.report.claims import Claim, assess, per_seed
 from pipeline.report.reported import Reported
-from pipeline.report.results import Results
+from pipeline.report.results import Results, data
 from pipeline.runtime.plan import Plan
 
 NETWORKS = ("conv32",)
@@ -33,18 +33,14 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     samples = autoencoders.scored_samples(results, NETWORKS)
     sets: dict[str, list[Plan]] = {}
     for plan in trained:
-        sets.setdefault(autoencoders.data(plan), []).append(plan)
+        sets.setdefault(data(plan), []).append(plan)
     values = {
         "settings": autoencoders.settings(trained),
         "scores": metrics,
         "samples": samples,
         "table": [_row(results, reported, name, row) for name, row in TABLE.items()],
-        "charts": [picture for name, plans in sets.items() for picture in figures.charts(results, name, plans, out)],
-        "pictures": [
-            picture
-            for plan in scored
-            for picture in autoencoders.pictures(results, plan, out, figures.item(results.settings(plan)))
-        ],
+        "charts": [chart for name, plans in sets.items() for chart in figures.charts(results, name, plans, out)],
+        "pictures": [autoencoders.decoded(results, plan, out, figures.item(results.settings(plan))) for plan in scored],
     }
     headlines = {
         f"vae.{run}.{key}": found["mean"][key]
@@ -60,7 +56,7 @@ def _claims(
 ) -> list[Claim]:
     """Test C70 to C76 on the runs that have finished."""
     lengths = [autoencoders.length(results, plan) for plan in trained]
-    test = partial(assess, reported, facts=lengths, data=next(iter(map(autoencoders.data, trained)), ""))
+    test = partial(assess, reported, facts=lengths, data=next(iter(map(data, trained)), ""))
 
     def of(run: str, *keys: str, where: dict[str, Any] = metrics) -> dict[str, Any]:
         """Return one entry of the scores of a run by seed, where it was measured."""

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.report import figures
-from pipeline.report.autoencoders import NATS, about, lines
-from pipeline.report.figures import Picture
-from pipeline.report.results import Results
+from pipeline.report.autoencoders import NATS, lines
+from pipeline.report.results import Results, about
 from pipeline.runtime.plan import Plan
 
 
@@ -20,7 +19,7 @@ def item(settings: dict[str, Any]) -> str:
     return {1.0: "F26", 0.0: ""}.get(settings["beta"], "F27")
 
 
-def charts(results: Results, data: str, plans: Sequence[Plan], out: Path) -> list[Picture]:
+def charts(results: Results, data: str, plans: Sequence[Plan], out: Path) -> list[dict[str, Any]]:
     """Plot the learning curves of the runs on one data set, grouped as report 003 groups them."""
     plain = [plan for plan in plans if plan.settings["posterior"] == "deterministic"]
     variational = [plan for plan in plans if plan.settings["posterior"] == "gaussian"]
@@ -41,15 +40,11 @@ def charts(results: Results, data: str, plans: Sequence[Plan], out: Path) -> lis
         ("beta = 0", "zero_reconstruction", [*none, *widest] if none else [], "test_reconstruction", term,
          "no weight on KL, with a sample and with the mean as latent code, beside the autoencoder of the same size"),
     ]  # fmt: skip
-    pictures = []
+    found = []
     for title, name, shown, column, label, what in charts:
         if shown:
-            path = f"figures/vae/{name}_{data}.png"
-            log = name == "linear_kl"
+            path, log = f"figures/vae/{name}_{data}.png", name == "linear_kl"
             figures.curves(out / path, lines(results, shown, column), label, log=log)
-            caption = (
-                f"{title} ({data}): {what}; {label}{', logarithmic scale' if log else ''}. Mean over the images of the"
-                f" test split after each epoch, z sampled where there is a posterior. {about(shown)}"
-            )
-            pictures.append(Picture(path, title, caption))
-    return pictures
+            words = f"{what}; {label}{', logarithmic scale' if log else ''}"
+            found.append({"path": path, "title": title, "data": data, "words": words, "about": about(shown)})
+    return found

@@ -7,7 +7,6 @@ import numpy as np
 
 from pipeline.report import figures
 from pipeline.report.chapter import Chapter, Content
-from pipeline.report.figures import Picture
 from pipeline.report.reported import Reported
 from pipeline.report.results import Results
 
@@ -26,8 +25,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         pixels = figures.grey(np.asarray(images[:count]), card["levels"])
         path = f"figures/data/{plan.run}/samples.png"
         figures.sheet(out / path, pixels, columns, scale=max(1, round(WIDTH / pixels.shape[-1])))
-        caption = f"{plan.run}: the first {count} training images."
-        sets.append({"name": plan.run, "card": card, "picture": Picture(path, f"images of {plan.run}", caption)})
+        sets.append({"name": plan.run, "card": card, "path": path, "count": count})
     return Content({"sets": sets}, {})
 
 

@@ -7,44 +7,29 @@ from pathlib import Path
 from pipeline.report.chapter import Chapter, Content
 from pipeline.report.claims import assess
 from pipeline.report.dirac import rules
-from pipeline.report.figures import Picture
 from pipeline.report.reported import Reported
 from pipeline.report.results import Results
 
-PLOTS = {
-    "trajectories.png": (
-        "F15",
-        "F15 (figures 3 to 22 of report 001). psi0, psi1 and the shown theta (the running average where EMA is on)"
-        " after each of {steps} steps, first initial point (black dot). The critic is constant on the dashed line; the"
-        " star marks where the generator's gradient vanishes as well, in the games of JSD: W1 does not depend on psi1.",
-    ),
-    "portraits.png": (
-        "phase portraits",
-        "Phase portraits: psi0 to the right, the shown theta upwards, the same initial point; arrows are the direction"
-        " of both gradient steps at psi1 = 0.",
-    ),
-    "games.gif": ("A01", "A01. The same games as they are played, from the first step to the last."),
-}
-"""Title and caption of each plot."""
+PLOTS = ("trajectories.png", "portraits.png", "games.gif")
 
 
 def write(results: Results, reported: Reported, out: Path) -> Content:
     """Show the games if they have been played."""
     played = next(iter(results.plans("dirac")), None)
     metrics = results.metrics(played) if played else {"games": {}, "protocol": {}}
+    plotted = results.plans("animate") if played else []
     settings, games = played.settings if played else {}, metrics["games"]
     rows = {row.id.removeprefix("001-dirac-").replace("-", "_"): row for row in reported.rows if row.experiment == "D"}
     values = {
         "games": {name: {**game, "theirs": rows[name].value if name in rows else ""} for name, game in games.items()},
-        "pictures": [
-            _picture(results.folder(plan) / name, settings["steps"], out)
-            for plan in results.plans("animate")
-            for name in PLOTS
-            if played
-        ],
+        "plotted": bool(plotted),
         "protocol": metrics["protocol"],
         "settings": settings,
     }
+    for plan in plotted:
+        for name in PLOTS:
+            (out / "figures/dirac").mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(results.folder(plan) / name, out / "figures/dirac" / name)
     kinds = [game["verdict"] for game in games.values()]
     headlines = {f"dirac.{kind}": float(kinds.count(kind)) for kind in ("converged", "cycle") if games}
     every = {"": {"games": games}} if games else {}
@@ -60,13 +45,4 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     return Content(values, headlines, claims)
 
 
-def _picture(file: Path, steps: int, out: Path) -> Picture:
-    """Take over a plot that a stage of its own has made."""
-    path = f"figures/dirac/{file.name}"
-    (out / path).parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(file, out / path)
-    title, caption = PLOTS[file.name]
-    return Picture(path, title, caption.format(steps=steps))
-
-
-CHAPTER = Chapter("dirac", {"dirac": ("metrics.json",), "animate": tuple(PLOTS)}, ("D",), write)
+CHAPTER = Chapter("dirac", {"dirac": ("metrics.json",), "animate": PLOTS}, ("D",), write)

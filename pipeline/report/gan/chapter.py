@@ -43,9 +43,11 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         "game": {run.name: run.game for run in runs},
         "relations": {run.name: _relation(run, seeds[run.name]) for run in runs},
         "saturated": rules.SATURATED,
-        "charts": figures.charts(results, runs, out) if runs else [],
-        "pictures": {run.name: figures.pictures(results, run, out) for run in runs},
+        "sheets": {run.name: figures.sheets(results, run, out) for run in runs},
+        "weights": figures.WEIGHTS,
     }
+    if runs:
+        figures.charts(results, runs, out)
     headlines = {
         f"gan.{run.name}.{key}": run.metrics["mean"]["final"][key]
         for run in runs

@@ -108,9 +108,7 @@ def wave(curve: Sequence[float]) -> tuple[float, float]:
     return float(period), float(max(0.0, known[period]))
 
 
-# ------------------------------------------------------------------------------ B: WGAN-LP on SVHN
-
-
+# B: WGAN-LP on SVHN
 def quality(wgan_lp: Seed) -> Finding:
     """Test C10."""
     sharp, fifth = wgan_lp.stored("sharpness"), int(np.abs(np.asarray(wgan_lp.steps) - wgan_lp.steps[-1] / 5).argmin())
@@ -182,9 +180,7 @@ def lipschitz(wgan_lp: Seed) -> Finding:
     return finding(norms["above_1.1"] <= LONG, above=norms["above_1.1"], percentile=norms["percentile_99"])
 
 
-# ------------------------------------------------------------------------------ E: the CIFAR-10 grid
-
-
+# E: the CIFAR-10 grid
 def ranking(**grid: Seed) -> Finding:
     """Test C40."""
     claimed = [grid[name].distance for name in ("w1_3", "jsd_3", "jsd_2", "w1_2", "jsd_1")]
@@ -232,9 +228,7 @@ def scores_agree(**grid: Seed) -> Finding:
     return finding(rank <= -ALIKE, rank=rank)
 
 
-# ------------------------------------------------------------------------------ G: three losses on CUB
-
-
+# G: three losses on CUB
 def order(vanilla: Seed, lsgan: Seed, wgan_gp: Seed) -> Finding:
     """Test C60."""
     return finding(vanilla.distance > lsgan.distance > wgan_gp.distance)
@@ -275,9 +269,7 @@ def mode_collapse(vanilla: Seed, lsgan: Seed, wgan_gp: Seed) -> Finding:
     return finding(held, diversity=diversity, recall=recall)
 
 
-# ------------------------------------------------------------------------------ I: the MLP on MNIST
-
-
+# I: the MLP on MNIST
 def waves(mlp: Seed) -> Finding:
     """Test C83."""
     names = {"critic, real": "loss_real", "critic, fake": "loss_fake", "generator": "loss_generator"}
@@ -324,9 +316,8 @@ RULES: Mapping[str, tuple[Rule, tuple[str, ...]]] = {
 }  # fmt: skip
 """Rules that compare runs seed by seed, and the names of these runs."""
 
-# ------------------------------------------------------------------------------ what no seed changes
 
-
+# what no seed changes
 def average(**runs: tuple[float, float]) -> Finding:
     """Test C46 on the distances of the running average and of the generator itself, of each training by its name."""
     compared = {name: f"{three(mean)} against {three(raw)}" for name, (mean, raw) in runs.items()}

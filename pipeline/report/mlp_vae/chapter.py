@@ -25,7 +25,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         "scores": metrics,
         "samples": samples,
         "epochs": sorted({int(e) for found in metrics.values() for e in found["mean"].get("snapshots", {})}),
-        "losses": [figures.loss(results, plan, out) for plan in trained],
+        "losses": {plan.run: figures.loss(results, plan, out) for plan in trained},
         "runs": {plan.run: figures.pictures(results, plan, metrics[plan.run], out) for plan in scored},
     }
     headlines = {f"vae.{run}.squared_error": found["mean"]["squared_error"] for run, found in metrics.items()}

@@ -8,32 +8,25 @@ import numpy as np
 import pandas as pd
 
 from pipeline.report import figures, style
-from pipeline.report.autoencoders import NATS, about, line, lines
-from pipeline.report.figures import Curve, Picture
+from pipeline.report.autoencoders import NATS, line, lines
+from pipeline.report.figures import Curve
 from pipeline.report.reported import Reported
-from pipeline.report.results import Results
+from pipeline.report.results import Results, about
 from pipeline.runtime.plan import Plan
 
-
-def negative(results: Results, plans: Sequence[Plan], out: Path) -> Picture:
-    """Plot the validation -ELBO (F01)."""
-    path = "figures/vae/negative_elbo.png"
-    figures.curves(out / path, lines(results, plans, "valid_elbo", -1), f"validation -ELBO ({NATS})")
-    caption = f"F01 (figure of report 000). -ELBO on the validation split after each epoch, in {NATS}. {about(plans)}"
-    return Picture(path, "F01", caption)
+LABEL = f"-ELBO ({NATS})"
 
 
-def positive(results: Results, plans: Sequence[Plan], out: Path) -> Picture:
-    """Plot the ELBO on the validation split and on training batches (F03)."""
-    path = "figures/vae/elbo.png"
+def curves(results: Results, plans: Sequence[Plan], out: Path) -> str:
+    """Plot the validation -ELBO (F01), and the ELBO on validation images and training batches (F03); say what is shown."""
+    figures.curves(
+        out / "figures/vae/negative_elbo.png", lines(results, plans, "valid_elbo", -1), f"validation {LABEL}"
+    )
     train = lines(results, plans, "train_loss", -1)
     thin = [Curve(f"{c.label}, training", c.values.iloc[1:], {**c.look, "linewidth": 0.7}) for c in train]
-    figures.curves(out / path, [*lines(results, plans, "valid_elbo", 1), *thin], f"ELBO ({NATS})")
-    caption = (
-        f"F03 (figure 1 of report 002). ELBO, higher is better, in {NATS}: on the validation split after each epoch"
-        f" (thick), and on the training batches during it (thin, from the second epoch on). {about(plans)}"
-    )
-    return Picture(path, "F03", caption)
+    both = [*lines(results, plans, "valid_elbo"), *thin]
+    figures.curves(out / "figures/vae/elbo.png", both, f"ELBO ({NATS})")
+    return about(plans)
 
 
 def printed(results: Results, reported: Reported, out: Path) -> dict[str, Any] | None:
@@ -43,22 +36,20 @@ def printed(results: Results, reported: Reported, out: Path) -> dict[str, Any] |
     plan = results.finished.get((row.ours.stage, row.ours.run)) if row.ours else None
     if found is None or plan is None or not isinstance(row.value, list) or not isinstance(found.value, list):
         return None
+    theirs, ours = dict(enumerate(row.value, 1)), dict(enumerate(found.value, 1))
     same = found.facts["data"] == row.protocol["data"]
-    theirs = pd.DataFrame({"001": row.value}, index=range(1, len(row.value) + 1))
-    curves = lines(results, [plan], "valid_elbo", -1)
-    if same:
-        dots = {"color": style.REPORTED, "linestyle": "", "marker": "o", "markersize": 3}
-        curves.append(Curve("report 001", theirs, dots))
-    path = "figures/vae/printed_elbo.png"
-    figures.curves(out / path, curves, f"validation -ELBO ({NATS})")
-    note = "" if same else f" Report 001 used {row.protocol['data']}: its curve is listed, not plotted."
-    caption = (
-        f"F02 (figures 1 and 2 of report 001). -ELBO on the validation split after each epoch, in {NATS},"
-        f" run {plan.run}. {about([plan])}{note}"
-    )
-    printed, ours = dict(enumerate(row.value, 1)), dict(enumerate(found.value, 1))
-    epochs = [(n, printed.get(n), ours.get(n)) for n in sorted({*printed, len(ours)})]
-    return {"picture": Picture(path, "F02", caption), "run": plan.run, "data": found.facts["data"], "epochs": epochs}
+    dots = {"color": style.REPORTED, "linestyle": "", "marker": "o", "markersize": 3}
+    shown = [Curve("report 001", pd.DataFrame({"001": theirs}), dots)] if same else []
+    path = out / "figures/vae/printed_elbo.png"
+    figures.curves(path, [*lines(results, [plan], "valid_elbo", -1), *shown], f"validation {LABEL}")
+    return {
+        "run": plan.run,
+        "data": found.facts["data"],
+        "same": same,
+        "theirs": row.protocol["data"],
+        "about": about([plan]),
+        "epochs": [(n, theirs.get(n), ours.get(n)) for n in sorted({*theirs, len(ours)})],
+    }
 
 
 def counts(metrics: dict[str, Any]) -> list[str]:
@@ -66,10 +57,9 @@ def counts(metrics: dict[str, Any]) -> list[str]:
     return sorted(metrics["mean"]["log_likelihood"], key=int)
 
 
-def likelihood(results: Results, plans: Sequence[Plan], metrics: dict[str, dict[str, Any]], out: Path) -> Picture:
-    """Plot the estimate of log p(x) against the number of importance samples."""
-    path = "figures/vae/log_likelihood.png"
-    with style.chart(out / path) as axes:
+def likelihood(results: Results, plans: Sequence[Plan], metrics: dict[str, Any], out: Path) -> str:
+    """Plot the estimate of log p(x) against the number of importance samples; name images and data sets."""
+    with style.chart(out / "figures/vae/log_likelihood.png") as axes:
         for n, plan in enumerate(plans):
             estimates = [metrics[plan.run]["mean"]["log_likelihood"][k] for k in counts(metrics[plan.run])]
             ks = np.array(counts(metrics[plan.run]), float) * 1.04 ** (
@@ -83,14 +73,7 @@ def likelihood(results: Results, plans: Sequence[Plan], metrics: dict[str, dict[
         every = sorted({int(k) for plan in plans for k in counts(metrics[plan.run])})
         axes.set_xticks(every, [str(k) for k in every])
         axes.minorticks_off()
-        axes.set_xlabel("importance samples K per image")
-        axes.set_ylabel(f"log p(x) ({NATS})")
+        axes.set(xlabel="importance samples K per image", ylabel=f"log p(x) ({NATS})")
         axes.legend()
     protocols = [metrics[plan.run]["protocol"] for plan in plans]
-    sets = ", ".join(dict.fromkeys(f"{protocol['images']} of {protocol['data']}" for protocol in protocols))
-    caption = (
-        f"Importance-sampled log p(x) against the number K of samples per image, in {NATS}, mean over seeds; bars are"
-        f" one standard error over the images of the test split ({sets}). The expectation rises with K (Burda et al."
-        " 2016) from that of the ELBO at K = 1. Runs are shifted sideways a little."
-    )
-    return Picture(path, "log p(x) against K", caption)
+    return ", ".join(dict.fromkeys(f"{protocol['images']} of {protocol['data']}" for protocol in protocols))
