@@ -1,4 +1,4 @@
-"""Claims about the Dirac games, on made-up games that make each say yes and no."""
+"""Rules about the Dirac games, on made-up games that make each say yes and no."""
 
 import math
 from typing import Any
@@ -6,9 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.report.verdicts import dirac
+from pipeline.report import reported
+from pipeline.report.claims import assess
+from pipeline.report.dirac import rules
 
 RATE = 0.1  # learning rate
+REPORTED = reported.read()
 
 
 def game(penalty: str, weight: float, ema: bool = False, **changes: Any) -> dict[str, Any]:
@@ -19,7 +22,7 @@ def game(penalty: str, weight: float, ema: bool = False, **changes: Any) -> dict
     theory = [-0.25, (-gamma + root) / 4, (-gamma - root) / 4] if penalty != "gp" else []
     reach = 4 / math.pi if penalty == "gp" else 0.8
     known = {
-        "loss": "jsd", "penalty": penalty, "weight": weight, "ema": ema,
+        "loss": "jsd", "penalty": penalty, "penalty_weight": weight, "ema": ema,
         "verdict": "converged" if converges else "cycle",
         "radius": {"median": 0.001 if converges else reach},
         "theta": {"median": reach / 20 if ema else reach},
@@ -39,14 +42,21 @@ WORDS = {name: "converged" if known["penalty"] == "r1" else "diverges" for name,
 
 def verdicts(changes: dict[str, dict[str, Any]] | None = None, words: dict[str, str] = WORDS) -> dict[str, str]:
     games = {name: {**known, **(changes or {}).get(name, {})} for name, known in GAMES.items()}
-    return {claim.name: claim.verdict for claim in dirac.claims(games, words, RATE)}
+    numbers = {
+        "C30": (rules.words, {"games": games, "meanings": words}),
+        "C31": (rules.decay, {"games": games, "rate": RATE}),
+        "C32": (rules.cycle, {"games": games}),
+        "C33": (rules.average, {"games": games}),
+        "C34": (rules.equilibrium, {"games": games}),
+    }
+    return {name: assess(REPORTED, name, rule, {"": known}).verdict for name, (rule, known) in numbers.items()}
 
 
 def test_games_as_in_the_theory() -> None:
     found = verdicts()
     assert found.pop("C30") == "confirmed in part"  # where the report says that a game diverges, it stays on a cycle
     assert set(found.values()) == {"confirmed"}
-    claim = dirac.c30(GAMES, WORDS)
+    claim = assess(REPORTED, "C30", rules.words, {"": {"games": GAMES, "meanings": WORDS}})
     assert "4 converge, 4 of them with R1; 4 stay on a cycle; 0 diverge" in claim.found
     assert "the radius ends at 0.80 to 1.27" in claim.found
 
@@ -75,6 +85,7 @@ def test_one_game_that_disagrees_makes_it_a_part() -> None:
     assert verdicts({"gp": {"theta": {"median": 2.0}}})["C32"] == "confirmed in part"
 
 
-def test_games_that_are_not_played_are_not_run() -> None:
-    claims = dirac.claims({}, {}, RATE)
-    assert [(claim.name, claim.verdict) for claim in claims] == [(f"C3{n}", "not run") for n in range(5)]
+def test_games_that_a_rule_is_not_about_do_not_test_it() -> None:
+    plain = {"none": GAMES["none"]}
+    assert rules.decay(plain, RATE) is rules.cycle(plain) is rules.average(plain) is None
+    assert rules.equilibrium({"gp": GAMES["gp"]}) is None
