@@ -1,7 +1,7 @@
 """Claims that the five reports make, each tested by a rule on what the pipeline has measured.
 
-The texts lie in `claims.yaml`. A rule is a function of the named numbers of one seed, in the `rules.py` of a chapter; it
-says whether the claim holds and what it found. Its thresholds are constants of its module, which the texts name.
+The texts lie in `claims.yaml`. A rule is a function of the named numbers of one seed, in the `rules.py` of a chapter;
+it says whether the claim holds and what it found. Its thresholds are constants of its module, which the texts name.
 """
 
 import sys
@@ -101,10 +101,9 @@ def assess(
         places: Parts of the figure's path that depend on the runs.
     """
     text = reported.claims[name]
-    tried = {seed: (numbers, rule(**numbers)) for seed, numbers in seeds.items()}
-    found = [({**numbers, **result.numbers}, result.holds) for numbers, result in tried.values() if result]
-    names = dict.fromkeys(key for numbers, _ in found for key in numbers)
-    words = {key: _Seeds([numbers[key] for numbers, _ in found]) for key in names}
+    tried = [(numbers, rule(**numbers)) for numbers in seeds.values()]
+    found = [({**numbers, **result.numbers}, result.holds) for numbers, result in tried if result]
+    words = {key: _Seeds([numbers[key] for numbers, _ in found]) for key in (found[0][0] if found else ())}
     return Claim(
         name,
         text,

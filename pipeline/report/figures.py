@@ -21,9 +21,9 @@ class Curve:
     """One line of a chart against epochs or steps.
 
     Args:
-        label: of the legend.
-        values: A row per epoch or step, a column per seed; drawn as the mean over seeds with a band from smallest to largest.
-        look: keyword arguments of matplotlib's `plot`.
+        label: Its name in the legend.
+        values: A row per epoch or step, a column per seed; shown are their mean and a band from smallest to largest.
+        look: Keyword arguments of matplotlib's `plot`.
     """
 
     label: str

@@ -35,7 +35,8 @@ from pipeline.runtime.plan import Plan
 EVALUATION = {
     "network": "classifier", "weights": None, "architecture": {"width": 2, "dimensions": 4},
     "training": {
-        "epochs": 1, "batch": 20, "learning_rate": 0.01, "weight_decay": 0.0, "noise": 0.0, "augment": "none", "seed": 0,
+        "epochs": 1, "batch": 20, "learning_rate": 0.01, "weight_decay": 0.0, "noise": 0.0, "augment": "none",
+        "seed": 0,
     },
     "precision": "fp32", "reference": "test", "samples": 40,
     "scoring": {"splits": 2, "kid_subsets": 2, "kid_subset_size": 20, "neighbours": 3},

@@ -42,7 +42,8 @@ def by_beta(*values: float) -> dict[float, float]:
 
 
 def models(vae_distance: float, vae_score: float) -> dict[str, Any]:
-    return {"own": "a", "distance": {"GAN": 8.0, "a": vae_distance}, "score": {"GAN": 6.0, "a": vae_score}}
+    own = mlp_vae.RUN
+    return {"distance": {"GAN": 8.0, own: vae_distance}, "score": {"GAN": 6.0, own: vae_score}}
 
 
 def neighbours(latent: float, tsne: float) -> dict[str, dict[str, float]]:
@@ -57,7 +58,10 @@ CASES: dict[str, tuple[claims.Rule, dict[str, Any], list[dict[str, Any]], dict[s
     "C02": (
         vae.estimators,
         {"closed": at_200(-95.3), "monte_carlo": at_200(-95.7)},
-        [{"closed": at_200(-95.3), "monte_carlo": at_200(-95.9)}, {"closed": at_200(-95.9), "monte_carlo": at_200(-95.3)}],
+        [
+            {"closed": at_200(-95.3), "monte_carlo": at_200(-95.9)},
+            {"closed": at_200(-95.9), "monte_carlo": at_200(-95.3)},
+        ],
         {"closed": at_200(-95.3), "monte_carlo": {"10": -95.3}},
     ),
     "C03": (
@@ -160,7 +164,10 @@ CASES: dict[str, tuple[claims.Rule, dict[str, Any], list[dict[str, Any]], dict[s
     "C74": (
         beta_vae.schedule,
         {"constant": terms(137, 61), "linear": terms(124, 69)},
-        [{"constant": terms(137, 61), "linear": terms(138, 69)}, {"constant": terms(137, 61), "linear": terms(124, 60)}],
+        [
+            {"constant": terms(137, 61), "linear": terms(138, 69)},
+            {"constant": terms(137, 61), "linear": terms(124, 60)},
+        ],
         None,
     ),
     "C75": (

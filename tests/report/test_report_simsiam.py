@@ -15,7 +15,7 @@ from pipeline.report import reported
 from pipeline.report.claims import assess, per_seed
 from pipeline.report.render import render
 from pipeline.report.simsiam import rules
-from pipeline.report.simsiam.figures import variant
+from pipeline.report.simsiam.chapter import variant
 from pipeline.report.simsiam.rules import verdict
 from pipeline.runtime import history
 from pipeline.runtime.plan import Plan

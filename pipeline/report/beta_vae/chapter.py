@@ -5,12 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.report import autoencoders
-from pipeline.report.beta_vae import figures, rules
+from pipeline.report import autoencoders, figures
+from pipeline.report.autoencoders import NATS, lines
+from pipeline.report.beta_vae import rules
 from pipeline.report.chapter import Chapter, Content
 from pipeline.report.claims import Claim, assess, per_seed
 from pipeline.report.reported import Reported
-from pipeline.report.results import Results, data
+from pipeline.report.results import Results, about, data
 from pipeline.runtime.plan import Plan
 
 NETWORKS = ("conv32",)
@@ -39,8 +40,8 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         "scores": metrics,
         "samples": samples,
         "table": [_row(results, reported, name, row) for name, row in TABLE.items()],
-        "charts": [chart for name, plans in sets.items() for chart in figures.charts(results, name, plans, out)],
-        "pictures": [autoencoders.decoded(results, plan, out, figures.item(results.settings(plan))) for plan in scored],
+        "charts": [chart for name, plans in sets.items() for chart in _charts(results, name, plans, out)],
+        "pictures": [autoencoders.decoded(results, plan, out, _item(results.settings(plan))) for plan in scored],
     }
     headlines = {
         f"vae.{run}.{key}": found["mean"][key]
@@ -91,6 +92,46 @@ def _claims(
 def _row(results: Results, reported: Reported, name: str, row: str) -> dict[str, Any]:
     rows = {term: reported.row(f"{row}-{term}") for term in ("reconstruction", "kl")}
     return {"name": name, **{key: (line.value, results.find(line.ours)) for key, line in rows.items()}}
+
+
+def _item(settings: dict[str, Any]) -> str:
+    """Return the figure of report 003 that shows reconstructions and samples of such a run, nothing if none does."""
+    if settings["posterior"] == "deterministic":
+        return "F25"
+    if settings["beta_schedule"] == "linear":
+        return "F28"
+    return {1.0: "F26", 0.0: ""}.get(settings["beta"], "F27")
+
+
+def _charts(results: Results, data: str, plans: Sequence[Plan], out: Path) -> list[dict[str, Any]]:
+    """Plot the learning curves of the runs on one data set, grouped as report 003 groups them."""
+    plain = [plan for plan in plans if plan.settings["posterior"] == "deterministic"]
+    variational = [plan for plan in plans if plan.settings["posterior"] == "gaussian"]
+    fixed = [plan for plan in variational if plan.settings["beta_schedule"] == "constant" and plan.settings["beta"]]
+    linear = [plan for plan in variational if plan.settings["beta_schedule"] == "linear"]
+    one = [plan for plan in fixed if plan.settings["beta"] == 1]
+    none = [plan for plan in plans if plan.settings["beta"] == 0]
+    widest = [plan for plan in plain if none and plan.settings["latent"] == none[0].settings["latent"]]
+    term = "squared error, sum over pixels in [-1, 1]"
+    charts = [
+        ("F25", "ae_reconstruction", plain, "test_reconstruction", term, "autoencoders of several latent sizes"),
+        ("F26 and F27", "beta_reconstruction", fixed, "test_reconstruction", term, "constant weights of KL"),
+        ("F26 and F27", "beta_kl", fixed, "test_kl", f"KL ({NATS})", "constant weights of KL"),
+        ("F28", "linear_reconstruction", [*one, *linear] if linear else [], "test_reconstruction", term,
+         "a weight of KL that rises from 0, beside a constant one"),
+        ("F28", "linear_kl", [*one, *linear] if linear else [], "test_kl", f"KL ({NATS})",
+         "a weight of KL that rises from 0, beside a constant one"),
+        ("beta = 0", "zero_reconstruction", [*none, *widest] if none else [], "test_reconstruction", term,
+         "no weight on KL, with a sample and with the mean as latent code, beside the autoencoder of the same size"),
+    ]  # fmt: skip
+    found = []
+    for title, name, shown, column, label, what in charts:
+        if shown:
+            path, log = f"figures/vae/{name}_{data}.png", name == "linear_kl"
+            figures.curves(out / path, lines(results, shown, column), label, log=log)
+            words = f"{what}; {label}{', logarithmic scale' if log else ''}"
+            found.append({"path": path, "title": title, "data": data, "words": words, "about": about(shown)})
+    return found
 
 
 CHAPTER = Chapter("beta_vae", autoencoders.READS, ("H",), write)

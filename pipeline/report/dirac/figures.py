@@ -123,7 +123,7 @@ def _space(axes: Any, name: str, game: dict[str, Any], path: np.ndarray) -> None
 
 
 def _portrait(axes: Any, name: str, game: dict[str, Any], path: np.ndarray) -> None:
-    """Plot the trajectory in the plane of psi0 and theta over the vector field at psi1 = 0; arguments as in `_space`."""
+    """Plot a trajectory in the plane of psi0 and theta over the vector field at psi1 = 0; arguments as in `_space`."""
     limit = 1.1 * float(np.abs(path[:, [0, 2]]).max())
     axis = np.linspace(-limit, limit, ARROWS)
     psi0, theta = (part.reshape(1, -1) for part in np.meshgrid(axis, axis))

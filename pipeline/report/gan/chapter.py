@@ -27,9 +27,10 @@ OUTPUTS = (-6.0, 3.0, 6.0)  # of a critic for a fake that it rejects, and for tw
 def write(results: Results, reported: Reported, out: Path) -> Content:
     """Show every finished run of the family."""
     scored = {plan.run: plan for plan in results.plans("score_gan")}
+    trained = [plan for plan in results.plans("train_gan") if plan.run in scored]
     runs = [
         Scored(plan, scored[plan.run], results.metrics(scored[plan.run]), style.marked(number))
-        for number, plan in enumerate(plan for plan in results.plans("train_gan") if plan.run in scored)
+        for number, plan in enumerate(trained)
     ]
     evaluators = {run.name: run.evaluator for run in runs}
     seeds = {run.name: _seeds(results, run) for run in runs}
@@ -71,12 +72,7 @@ def _claims(
         for name, run in runs.items()
     }
     compared = [
-        test(
-            name,
-            rule,
-            per_seed({run: seeds.get(run, {}) for run in asked}),
-            [facts[run] for run in asked if run in facts],
-        )
+        test(name, rule, per_seed({run: seeds.get(run, {}) for run in asked}), [facts[n] for n in asked if n in facts])
         for name, (rule, asked) in rules.RULES.items()
     ]
     averaged = [name for name in rules.GRID if name in runs and runs[name].train.settings["ema_decay"] > 0]
@@ -85,14 +81,14 @@ def _claims(
         for name in averaged
         for seed, at in seeds[name].items()
     }
-    counts = {plan.run: _operations(results, plan) for plan in results.planned if plan.stage == "train_gan"}
-    regularised = {name: counts[name] for name in rules.GRID[:3] if name in counts}
+    planned = {plan.run: plan for plan in results.planned if plan.stage == "train_gan"}
+    counts = {name: _operations(results, planned[name]) for name in rules.GRID[:3] if name in planned}
     outputs = torch.tensor(OUTPUTS, requires_grad=True)
     gradients = {name: figures.gradient(name, outputs).tolist() for name in figures.LOSSES}
     return [
         *compared,
         test("C46", rules.average, {"": average} if average else {}, [facts[name] for name in averaged]),
-        test("C47", rules.speed, {"": regularised} if len(regularised) == 3 else {}),
+        test("C47", rules.speed, {"": counts} if len(counts) == 3 else {}),
         test("C63", rules.rejected, {"": gradients}),
         test("C64", rules.accepted, {"": gradients}),
     ]
@@ -109,14 +105,11 @@ def _seeds(results: Results, run: Scored) -> dict[str, Seed]:
     names = [name for name in results.columns(run.train) if name not in ("seed", "step")]
     columns = {name: results.curve(run.train, name) for name in names}
     steps = {"step": columns[names[0]].index.tolist()}
-    return {
-        seed: Seed(
-            scores,
-            run.metrics["real"],
-            {**steps, **{name: curve[int(seed)].tolist() for name, curve in columns.items()}},
-        )
-        for seed, scores in run.metrics["seeds"].items()
+    curves = {
+        seed: {**steps, **{name: curve[int(seed)].tolist() for name, curve in columns.items()}}
+        for seed in run.metrics["seeds"]
     }
+    return {seed: Seed(scores, run.metrics["real"], curves[seed]) for seed, scores in run.metrics["seeds"].items()}
 
 
 def _relation(run: Scored, seeds: Mapping[str, Seed]) -> dict[str, Any]:

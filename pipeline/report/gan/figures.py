@@ -32,13 +32,10 @@ ITEMS: Mapping[str, Mapping[str, str]] = {
     **{run: {"samples": "F16"} for run in rules.GRID},
     **{run: {"samples": "F23", "best": "F23", "traversal": "F24"} for run in rules.CUB},
     "wgan_lp": {
-        "progress": "F04, F05",
-        "perturbed": "F06, F07",
-        "interpolations": "F08, F09, F10",
-        "mixed": "F08, F09",
+        "progress": "F04, F05", "perturbed": "F06, F07", "interpolations": "F08, F09, F10", "mixed": "F08, F09",
     },
     "mlp": {"progress": "F33", "interpolations": "F34, row of the GAN"},
-}
+}  # fmt: skip
 """The reports' figures that the pictures of a run answer; a run that is in no report has the same pictures."""
 
 
@@ -209,8 +206,6 @@ def sheets(results: Results, run: Scored, out: Path) -> dict[str, Any]:
         "progress": (samples[:, :count], ROW, count // ROW),
         "perturbed": (moved, ROW, count // ROW),
         "interpolations": (strips, strips.shape[2], 2),
-        "mixed": (strips, ROW, 1),
-        "traversal": (traversal, SIDE, 1),
     }
     if best == len(run.steps) - 1:
         del shown["best"]
@@ -218,8 +213,7 @@ def sheets(results: Results, run: Scored, out: Path) -> dict[str, Any]:
         at = [run.metrics["alphas"].index(weight) for weight in WEIGHTS]
         grids = np.stack([part[at, :GRID] for part in (latent, pixel)], axis=1)  # (weight, way, pair, ...)
         shown["mixed"] = (grids, ROW, GRID // ROW)
-    else:
-        del shown["mixed"]
+    shown["traversal"] = (traversal, SIDE, 1)
     for name, (images, columns, group) in shown.items():
         flat = images.reshape(-1, *images.shape[-3:])
         figures.sheet(out / f"figures/gan/{run.name}/{name}.png", flat, columns, SCALE, group)

@@ -1,18 +1,24 @@
-"""The small autoencoder of report 004 under three losses: curves, pictures over training, latent space, interpolation."""
+"""The small autoencoder of report 004 under three losses: curves, pictures over training, latent space."""
 
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.report import autoencoders
+import numpy as np
+from matplotlib import colormaps
+
+from pipeline.report import autoencoders, figures, style
+from pipeline.report.autoencoders import NATS
 from pipeline.report.chapter import Chapter, Content
 from pipeline.report.claims import Claim, assess, per_seed
-from pipeline.report.mlp_vae import figures, rules
+from pipeline.report.figures import Curve
+from pipeline.report.mlp_vae import rules
 from pipeline.report.reported import Reported
-from pipeline.report.results import Results
+from pipeline.report.results import Results, about
+from pipeline.runtime.plan import Plan
 
 NETWORKS = ("mlp_shallow",)
-OWN, GAN = "mlp_standardised", "mlp"  # report 004's autoencoder, and its GAN
+OWN, GAN = rules.RUN, "mlp"  # report 004's autoencoder, and its GAN
 
 
 def write(results: Results, reported: Reported, out: Path) -> Content:
@@ -25,8 +31,8 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         "scores": metrics,
         "samples": samples,
         "epochs": sorted({int(e) for found in metrics.values() for e in found["mean"].get("snapshots", {})}),
-        "losses": {plan.run: figures.loss(results, plan, out) for plan in trained},
-        "runs": {plan.run: figures.pictures(results, plan, metrics[plan.run], out) for plan in scored},
+        "losses": {plan.run: _loss(results, plan, out) for plan in trained},
+        "runs": {plan.run: _pictures(results, plan, metrics[plan.run], out) for plan in scored},
     }
     headlines = {f"vae.{run}.squared_error": found["mean"]["squared_error"] for run, found in metrics.items()}
     return Content(values, headlines, _claims(results, reported, metrics.get(OWN, {}), samples))
@@ -60,9 +66,8 @@ def _claims(results: Results, reported: Reported, own: dict[str, Any], samples: 
     complete = {name: at for name, at in scored.items() if both.keys() <= at.keys()}
     models = {
         seed: {
-            "own": OWN,
-            "distance": {name: at[seed]["frechet_distance"] for name, at in complete.items()},
-            "score": {name: at[seed]["inception_score"] for name, at in complete.items()},
+            name: {run: at[seed][key] for run, at in complete.items()}
+            for name, key in (("distance", "frechet_distance"), ("score", "inception_score"))
         }
         for seed in both
     }
@@ -72,6 +77,48 @@ def _claims(results: Results, reported: Reported, own: dict[str, Any], samples: 
         test("C82", rules.clusters, maps),
         test("C87", rules.models, models),
     ]
+
+
+def _loss(results: Results, plan: Plan, out: Path) -> str:
+    """Plot the training loss and that on held-out images (F29); say what is shown."""
+    held_out = "valid" if "valid_loss" in results.columns(plan) else "test"
+    curves = [
+        Curve("training", results.curve(plan, "train_loss"), style.line(0)),
+        Curve(f"{held_out} split", results.curve(plan, f"{held_out}_loss"), style.line(1)),
+    ]
+    figures.curves(out / f"figures/vae/{plan.run}/loss.png", curves, f"loss ({NATS})")
+    return about([plan])
+
+
+def _pictures(results: Results, plan: Plan, metrics: dict[str, Any], out: Path) -> dict[str, Any]:
+    """Show reconstructions over training (F30), the map (F31), an interpolation (F34), and what all runs show."""
+    folder = out / f"figures/vae/{plan.run}"
+    if metrics["mean"].get("snapshots"):
+        decoded = autoencoders.grey(results, plan, "snapshots")
+        originals = autoencoders.grey(results, plan, "originals")[: decoded.shape[1]]
+        rows = np.concatenate([originals, *decoded])
+        figures.sheet(folder / "epochs.png", rows, decoded.shape[1], autoencoders.SCALE)
+    if "latent_map" in metrics:
+        _map(results, plan, folder / "map.png")
+    walk = autoencoders.grey(results, plan, "interpolation")
+    figures.sheet(folder / "interpolation.png", walk, len(walk), 2 * autoencoders.SCALE)
+    return {**autoencoders.decoded(results, plan, out), "steps": len(walk) - 1}
+
+
+def _map(results: Results, plan: Plan, path: Path) -> None:
+    points, labels = results.array(plan, "map"), np.asarray(results.array(plan, "map_labels"))
+    card = results.card(plan)
+    names = (card or {}).get("classes") or [str(label) for label in range(labels.max() + 1)]
+    tab10 = colormaps["tab10"]
+    with style.chart(path, width=6.4, height=5.2) as axes:
+        for label in np.unique(labels):
+            colour = tab10(int(label) % 10)  # ten hues: more than the palette of the charts has
+            chosen = points[labels == label]
+            size = 9 if len(points) < 2000 else 2
+            axes.scatter(chosen[:, 0], chosen[:, 1], s=size, color=colour, linewidths=0, label=names[label])
+        axes.set_aspect("equal", adjustable="datalim")
+        axes.set(xlabel="first map dimension", ylabel="second map dimension")
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=2)
 
 
 CHAPTER = Chapter("mlp_vae", {**autoencoders.READS, "score_gan": ("metrics.json",)}, ("I",), write)

@@ -1,18 +1,55 @@
 """SimSiam and its ablations: curves, collapse measures, nearest neighbours, linear probe."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from pipeline.report import figures, style
 from pipeline.report.chapter import Chapter, Content
 from pipeline.report.claims import Claim, assess, per_seed
+from pipeline.report.figures import Curve
 from pipeline.report.reported import Reported
-from pipeline.report.results import Results
-from pipeline.report.simsiam import figures, rules
-from pipeline.report.simsiam.figures import VARIANTS, variant
+from pipeline.report.results import Results, about, data
+from pipeline.report.simsiam import rules
 from pipeline.runtime.plan import Plan
 
 DATA = "cifar10"  # of report 000: on other data the rules ask for less than the reports saw, of trainings of any length
+SCALE, COLUMNS = 2, 4  # of the sheet of views
+PANELS = {
+    "loss": "loss",
+    "knn": "kNN accuracy (%)",
+    "feature_std": r"deviation × $\sqrt{d}$",
+    "effective_rank": "effective rank",
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of the four trainings that the reports compare: its title, the reports' figure and numbers of it."""
+
+    title: str
+    figure: str
+    rows: tuple[str, ...]
+
+
+VARIANTS = {
+    "default": Variant("SimSiam", "F11 (figure of report 000). ", ("000-simsiam-loss", "000-simsiam-knn")),
+    "no_stop_gradient": Variant(
+        "SimSiam without stop-gradient",
+        "F12 (figure of report 000). ",
+        ("000-simsiam-no-stop-gradient-loss", "000-simsiam-no-stop-gradient-knn", "002-simsiam-collapse-loss"),
+    ),
+    "no_predictor": Variant(
+        "SimSiam without predictor",
+        "F13 (figure of report 000). ",
+        ("000-simsiam-no-predictor-loss", "000-simsiam-no-predictor-knn", "002-simsiam-collapse-loss"),
+    ),
+    "fixed_predictor": Variant("SimSiam with a fixed random predictor", "", ()),
+}
 
 
 def write(results: Results, reported: Reported, out: Path) -> Content:
@@ -21,21 +58,16 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     metrics = {plan.run: results.metrics(plan) for plan in scored}
     kinds = {plan.run: variant(results.settings(plan)) for plan in scored}
     values = {
-        "settings": {plan.run: {"data": Path(plan.inputs["data"]).name, **plan.settings} for plan in trained},
-        "curves": [figures.curves(results, plan, out) for plan in trained],
-        "variants": figures.variants(results, trained, metrics, out) if trained else None,
+        "settings": {plan.run: {"data": data(plan), **plan.settings} for plan in trained},
+        "curves": [_curves(results, plan, out) for plan in trained],
+        "variants": _variants(results, trained, metrics, out) if trained else None,
         "rows": [
             {"run": run, **scores, "verdict": _verdicts(scores["seeds"]), "reports": _reports(reported, kinds[run])}
             for run, scores in metrics.items()
         ],
         "protocols": list(dict.fromkeys((m["protocol"]["knn"], m["protocol"]["probe"]) for m in metrics.values())),
-        "rule": {
-            "loss": rules.COLLAPSED_LOSS,
-            "std": rules.COLLAPSED_STD,
-            "rank": rules.COLLAPSED_RANK,
-            "learned": rules.LEARNED,
-        },
-        "views": figures.views(results, scored[0], out) if scored else None,
+        "rule": rules,
+        "views": _views(results, scored[0], out) if scored else None,
     }
     headlines: dict[str, float] = {}
     for run, scores in metrics.items():
@@ -60,7 +92,7 @@ def _claims(results: Results, reported: Reported, seeds: dict[str, dict[str, Any
             for seed in results.curve(trained("default"), "loss")
         }
         epochs = trained("default").settings["epochs"]
-        length = {"epochs": epochs} if Path(trained("default").inputs["data"]).name == DATA else {}
+        length = {"epochs": epochs} if data(trained("default")) == DATA else {}
     first = {"epochs in the first fifth of the training": rules.early(epochs)}
     spikes = {
         seed: {"score": score, "epochs": trained("no_predictor").settings["epochs"]}
@@ -94,6 +126,47 @@ def _reports(reported: Reported, kind: str) -> str:
         f"{' ' * bool(row.unit)}{row.unit}"
         for row in rows
     )
+
+
+def variant(settings: Mapping[str, Any]) -> str:
+    """Return which of the four variants the settings of a training are."""
+    if not settings["stop_gradient"]:
+        return "no_stop_gradient"
+    kinds = {"mlp": "default", "identity": "no_predictor", "fixed": "fixed_predictor"}
+    return kinds[settings["predictor"]]
+
+
+def _curves(results: Results, plan: Plan, out: Path) -> dict[str, str]:
+    """Plot loss and kNN accuracy of one run (F11 to F13); say what is shown."""
+    kind = VARIANTS[variant(plan.settings)]
+    with style.panels(out / f"figures/simsiam/{plan.run}/curves.png", 2, 2, 3.2, 2.6) as axes:
+        for place, column in zip(axes, ("loss", "knn"), strict=True):
+            figures.plot(place, [Curve(plan.run, results.curve(plan, column), style.line(0))], PANELS[column])
+    return {"run": plan.run, "title": f"{kind.figure}{kind.title}", "about": about([plan])}
+
+
+def _variants(results: Results, plans: Sequence[Plan], metrics: Mapping[str, Any], out: Path) -> str:
+    """Plot loss, kNN accuracy and collapse measures of all runs in one figure (F14); say what is shown."""
+    with style.panels(out / "figures/simsiam/variants.png", 4, 2, 3.2, 2.6) as axes:
+        for letter, place, (column, label) in zip("abcd", axes, PANELS.items(), strict=True):
+            lines = [Curve(plan.run, results.curve(plan, column), style.line(n)) for n, plan in enumerate(plans)]
+            figures.plot(place, lines, label)
+            place.set_title(f"({letter})", loc="left")
+            if metrics and column != "loss":
+                start = np.mean([scores["mean"]["untrained"][column] for scores in metrics.values()])
+                place.axhline(float(start), color=style.REPORTED, linewidth=0.8, linestyle=":")
+        style.logarithmic(axes[3])
+        axes[0].legend(fontsize=7)
+    return about(plans)
+
+
+def _views(results: Results, plan: Plan, out: Path) -> dict[str, str]:
+    """Show training images with two views of each; say whose."""
+    originals, views = (figures.grey(np.asarray(results.array(plan, name)), 256) for name in ("originals", "views"))
+    count, columns = figures.whole_rows(len(originals), COLUMNS)
+    rows = np.concatenate([originals[:, None], views], 1)[:count]
+    figures.sheet(out / "figures/simsiam/views.png", rows.reshape(-1, *rows.shape[2:]), 3 * columns, SCALE)
+    return {"run": plan.run, "data": data(plan)}
 
 
 CHAPTER = Chapter(
