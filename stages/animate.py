@@ -1,11 +1,11 @@
-"""Draw the Dirac games, an animation among the pictures: `python -m stages.animate plan/animate/animate.yaml`."""
+"""Plot the Dirac games, and animate them: `python -m stages.animate plan/animate/animate.yaml`."""
 
-from pipeline.report.drawings import draw
+from pipeline.report.dirac.figures import plot
 from stages.job import Job, run
 
 
 def main(job: Job) -> None:
-    draw(job.input("games"), job.output, **job.plan.settings)
+    plot(job.input("games"), job.output, **job.plan.settings)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a chapter of the report is: one module under `chapters/`, one template, listed in `render.CHAPTERS`."""
+"""What a chapter of the report is: a folder with its figures, rules and template, listed in `render.CHAPTERS`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ class Content:
     """What one rendering of a chapter comes to.
 
     Args:
-        values: variables of its template.
-        headlines: its headline numbers for `summary.json`, by a dotted name.
-        claims: what became of the reports' claims about its experiments.
+        values: Variables of its template.
+        headlines: Its headline numbers for `summary.json`, by a dotted name.
+        claims: What became of the reports' claims about its experiments.
     """
 
     values: dict[str, Any]
@@ -30,14 +30,14 @@ class Chapter:
     """How one chapter is made.
 
     Args:
-        template: file under `templates/`.
-        reads: files that it reads from the output of each stage, by stage.
-        experiments: letters of the experiments whose reported numbers it answers.
-        write: draws its figures into the `figures/` of the given folder and returns its content.
-        provenance: it says where things come from, and stands at the end.
+        folder: Name of the folder with its template, `chapter.md.j2`.
+        reads: Files that it reads from the output of each stage, by stage.
+        experiments: Letters of the experiments whose reported numbers it answers.
+        write: Writes its figures into the `figures/` of the given folder and returns its content.
+        provenance: Whether it says where things come from; it then stands at the end.
     """
 
-    template: str
+    folder: str
     reads: Mapping[str, Sequence[str]]
     experiments: tuple[str, ...]
     write: Callable[[Results, Reported, Path], Content]

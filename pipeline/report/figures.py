@@ -17,28 +17,13 @@ GROUND = 255  # grey level between the images of a sheet
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A figure as the templates show it.
-
-    Args:
-        path: relative to the report, with forward slashes.
-        title: a few words, shown where the picture cannot be.
-        caption: data set, run, epoch, seed and units.
-    """
-
-    path: str
-    title: str
-    caption: str
-
-
-@dataclass(frozen=True)
 class Curve:
-    """One line of a chart against epochs.
+    """One line of a chart against epochs or steps.
 
     Args:
-        label: of the legend.
-        values: a row per epoch, a column per seed; drawn as the mean over seeds with a band from smallest to largest.
-        look: keyword arguments of matplotlib's `plot`.
+        label: Its name in the legend.
+        values: A row per epoch or step, a column per seed; shown are their mean and a band from smallest to largest.
+        look: Keyword arguments of matplotlib's `plot`.
     """
 
     label: str
@@ -47,24 +32,23 @@ class Curve:
 
 
 def curves(path: Path, lines: Sequence[Curve], ylabel: str, xlabel: str = "epoch", log: bool = False) -> None:
-    """Draw curves over epochs, or over what `xlabel` says, with a logarithmic scale of values if `log`."""
+    """Plot curves over epochs, or over what `xlabel` says, with a logarithmic scale of values if `log`."""
     with style.chart(path) as axes:
-        plot(axes, lines, ylabel)
-        axes.set_xlabel(xlabel)
+        plot(axes, lines, ylabel, xlabel)
         if log:
             style.logarithmic(axes)
         axes.legend()
 
 
-def plot(axes: Axes, lines: Sequence[Curve], ylabel: str) -> None:
-    """Draw curves over epochs on the axes of one chart."""
+def plot(axes: Axes, lines: Sequence[Curve], ylabel: str, xlabel: str = "epoch") -> None:
+    """Plot curves on the axes of one chart."""
     for curve in lines:
         epochs, mean = curve.values.index.to_numpy(), curve.values.mean(axis=1).to_numpy()
         axes.plot(epochs, mean, label=curve.label, **curve.look)
         if curve.values.shape[1] > 1:
             low, high = curve.values.min(axis=1).to_numpy(), curve.values.max(axis=1).to_numpy()
             axes.fill_between(epochs, low, high, color=curve.look["color"], alpha=0.2, linewidth=0)
-    axes.set_xlabel("epoch")
+    axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
 

@@ -13,13 +13,20 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.report import reported as numbers
+from pipeline.report.beta_vae import chapter as beta_vae
 from pipeline.report.chapter import Chapter
-from pipeline.report.chapters import beta_vae, data, dirac, flow, gan, mlp_vae, simsiam, vae
-from pipeline.report.claims import Claim
+from pipeline.report.claims import Claim, three
+from pipeline.report.data import chapter as data
+from pipeline.report.dirac import chapter as dirac
+from pipeline.report.flow import chapter as flow
+from pipeline.report.gan import chapter as gan
 from pipeline.report.index import index
+from pipeline.report.mlp_vae import chapter as mlp_vae
 from pipeline.report.page import page
 from pipeline.report.reported import Found, Mistake, Reported, Row, Value
 from pipeline.report.results import Results
+from pipeline.report.simsiam import chapter as simsiam
+from pipeline.report.vae import chapter as vae
 from pipeline.runtime.errors import UserError
 
 CHAPTERS: tuple[Chapter, ...] = (
@@ -53,10 +60,10 @@ def render(root: Path, out: Path, *, allow_missing: bool, chapters: Sequence[Cha
             reads[stage] = list(dict.fromkeys([*reads.get(stage, ()), *files]))
     results = Results(root, reads)
     if not allow_missing:
-        if not results.plans:
+        if not results.planned:
             raise UserError("plan/ is empty: `dvc repro plan` writes it; --allow-missing renders without it.")
         if results.missing:
-            names = "".join(f"\n  {step.output}: `dvc repro {step.address}` makes it" for step in results.missing)
+            names = "".join(f"\n  {plan.output}: `dvc repro {plan.address}` makes it" for plan in results.missing)
             raise UserError(
                 f"the report needs outputs that are not there:{names}\n--allow-missing renders without them."
             )
@@ -84,7 +91,7 @@ def _fill(out: Path, results: Results, chapters: Sequence[Chapter]) -> None:
     claims: list[Claim] = []
     for chapter in chapters:
         content = chapter.write(results, reported, out)
-        text = environment.get_template(chapter.template).render(content.values)
+        text = environment.get_template(f"{chapter.folder}/chapter.md.j2").render(content.values)
         texts[chapter.provenance].append(text)
         headlines |= content.headlines
         claims += content.claims
@@ -107,7 +114,7 @@ def _fill(out: Path, results: Results, chapters: Sequence[Chapter]) -> None:
         "unanswered": Counter(row.experiment for row in reported.rows if row.experiment not in answered),
         "missing": results.missing,
         "plans": [
-            (step, hashlib.sha256((results.root / step.path).read_bytes()).hexdigest()[:12]) for step in results.plans
+            (plan, hashlib.sha256((results.root / plan.path).read_bytes()).hexdigest()[:12]) for plan in results.planned
         ],
         "versions": {"Python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     }
@@ -211,13 +218,13 @@ def cell(text: object) -> str:
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"cell": cell, "differing": differing, "nats": nats, "words": words}
+    environment.filters |= {"cell": cell, "differing": differing, "nats": nats, "three": three, "words": words}
     return environment
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Number = int | float
 Value = Number | str | list[Number | str]
+INFINITE = (-math.inf, math.inf)
 Verdict = Literal["matches", "differs", "within band", "outside band", "other data", "other settings", "not run"]
 
 MEANING: dict[Verdict, str] = {
@@ -17,33 +18,33 @@ MEANING: dict[Verdict, str] = {
     "differs": "farther than that",
     "within band": "inside the band in which a faithful repetition falls",
     "outside band": "not inside it",
-    "other data": "our run used another data set: the difference is shown, not judged",
-    "other settings": "our run used the same data set but other settings: the difference is shown, not judged",
+    "other data": "our run used another data set: the difference is shown, without a verdict",
+    "other settings": "our run used the same data set but other settings: the difference is shown, without a verdict",
     "not run": "no finished run of ours measures it",
 }
 
 
-class Model(BaseModel):
-    """A part of reported.yaml: unknown keys are refused."""
+class Part(BaseModel):
+    """A part of reported.yaml or claims.yaml: unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Source(Model):
+class CourseReport(Part):
     """One of the five reports."""
 
     file: str
     course: str
 
 
-class Experiment(Model):
+class Experiment(Part):
     """What the rows of one experiment share; `settings` are conditions of every measured number."""
 
     title: str
     settings: dict[str, Any] = {}
 
 
-class Ours(Model):
+class Ours(Part):
     """Where our number is found: a finished stage of a run, and a metric, curve, setting or card entry of it."""
 
     stage: str
@@ -66,7 +67,7 @@ class Ours(Model):
         return self
 
 
-class Row(Model):
+class Row(Part):
     """One reported number; see the head of reported.yaml."""
 
     id: str
@@ -83,20 +84,20 @@ class Row(Model):
     headline: bool = False
 
     @model_validator(mode="after")
-    def _judgeable(self) -> Self:
+    def _comparable(self) -> Self:
         if self.ours is not None and (self.band is None) == (self.tolerance is None):
             raise ValueError(f"{self.id}: a number that is compared needs either a band or a tolerance")
         return self
 
 
-class Item(Model):
+class Item(Part):
     """A figure, table or animation of the reports."""
 
     report: str
     what: str
 
 
-class Mistake(Model):
+class Mistake(Part):
     """Something wrong in a report: claims, reported numbers and numbers of ours, by name, that bear on it."""
 
     report: str
@@ -106,14 +107,29 @@ class Mistake(Model):
     ours: dict[str, Ours] = {}
 
 
-class Reported(Model):
-    """The whole of reported.yaml."""
+class Claimed(Part):
+    """What a report claims, and the words for what became of it; see the head of claims.yaml."""
 
-    reports: dict[str, Source]
+    reports: str
+    claim: str
+    added: str = ""
+    rule: str
+    found: str
+    figure: str = ""
+    needs: dict[str, int] = {}
+    conditions: dict[str, Any] = {}
+    counted: bool = False
+
+
+class Reported(Part):
+    """The whole of reported.yaml and claims.yaml."""
+
+    reports: dict[str, CourseReport]
     experiments: dict[str, Experiment]
     items: dict[str, Item]
     errors: list[Mistake]
     rows: list[Row]
+    claims: dict[str, Claimed]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -123,8 +139,9 @@ class Reported(Model):
         for row in self.rows:
             if row.report not in self.reports or row.experiment not in self.experiments:
                 raise ValueError(f"{row.id}: unknown report {row.report} or experiment {row.experiment}")
-        if unknown := {name for error in self.errors for name in error.rows} - set(ids):
-            raise ValueError(f"errors name rows that do not exist: {sorted(unknown)}")
+        named = {name for error in self.errors for name in (*error.rows, *error.claims)}
+        if unknown := named - {*ids, *self.claims}:
+            raise ValueError(f"errors name rows or claims that do not exist: {sorted(unknown)}")
         return self
 
     def row(self, name: str) -> Row:
@@ -132,7 +149,7 @@ class Reported(Model):
         return next(row for row in self.rows if row.id == name)
 
     def conditions(self, row: Row) -> dict[str, Any]:
-        """Return what must hold of our run for its number to be judged against `row`."""
+        """Return what must hold of our run for its number to be compared with `row`."""
         if row.ours is not None and row.ours.setting:
             return {}
         if row.ours is not None and row.ours.card:
@@ -142,8 +159,13 @@ class Reported(Model):
 
 
 def read() -> Reported:
-    """Read the data file that lies beside this module."""
-    return Reported.model_validate(yaml.safe_load(Path(__file__).with_name("reported.yaml").read_text()))
+    """Read the two data files that lie beside this module."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    reports, claims = (
+        yaml.load(Path(__file__).with_name(f"{name}.yaml").read_text(), Loader=loader)
+        for name in ("reported", "claims")
+    )
+    return Reported.model_validate({**reports, "claims": claims["claims"]})
 
 
 @dataclass(frozen=True)
@@ -151,9 +173,9 @@ class Found:
     """Our number.
 
     Args:
-        value: as it was measured.
-        facts: what is known of the run and the measurement: `data`, `split`, `images` and the settings.
-        spread: standard deviation over seeds, `None` where there is one seed or nothing to spread.
+        value: As it was measured.
+        facts: What is known of the run and the measurement: `data`, `split`, `images` and the settings.
+        spread: Standard deviation over seeds, `None` where there is one seed or nothing to spread.
     """
 
     value: Value
@@ -202,13 +224,7 @@ def _is_curve(row: Row) -> bool:
 
 
 def verdict(row: Row, conditions: dict[str, Any], found: Found | None) -> Verdict:
-    """Judge our number against the report's.
-
-    Args:
-        row: the reported number.
-        conditions: what must hold of our run, by key (`Reported.conditions`).
-        found: our number, `None` if no finished run measures it.
-    """
+    """Compare our number, if a finished run measures it, with the report's under `conditions`."""
     if found is None:
         return "not run"
     other = deviations(conditions, found.facts)
@@ -217,12 +233,9 @@ def verdict(row: Row, conditions: dict[str, Any], found: Found | None) -> Verdic
     if other:
         return "other settings"
     if row.band is not None:
-        low, high = row.band
+        low, high = (infinity if limit is None else limit for limit, infinity in zip(row.band, INFINITE, strict=True))
         values = found.value if isinstance(found.value, list) else [found.value]
-        inside = all(
-            isinstance(v, Number) and (-math.inf if low is None else low) <= v <= (math.inf if high is None else high)
-            for v in values
-        )
+        inside = all(isinstance(value, Number) and low <= value <= high for value in values)
         return "within band" if inside else "outside band"
     if found.value == (row.means or row.value):
         return "matches"

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -67,53 +66,31 @@ def look() -> Iterator[None]:
 
 @contextmanager
 def chart(path: Path, width: float = 6.4, height: float = 3.6) -> Iterator[Axes]:
-    """Yield axes to draw on, and save them as a PNG at `path` afterwards; for the arguments see `panels`."""
+    """Yield axes to plot on, and save them as a PNG at `path` afterwards; for the arguments see `panels`."""
     with panels(path, 1, 1, width, height) as axes:
-        yield axes[0, 0]
+        yield axes[0]
 
 
 @contextmanager
-def panels(path: Path, rows: int, columns: int, width: float, height: float) -> Iterator[np.ndarray]:
-    """Yield axes `(rows, columns)` to draw on, and save all of them as a PNG at `path` afterwards.
-
-    Args:
-        path: file to write; its folder is made.
-        rows, columns: of axes.
-        width, height: of the whole in inches, 120 pixels each.
-    """
-    with look():
-        figure = Figure(figsize=(width, height), layout="constrained")
-        yield figure.subplots(rows, columns, squeeze=False)
-        _save(figure, path)
-
-
-@contextmanager
-def cells(
+def panels(
     path: Path, count: int, columns: int, width: float, height: float, projection: str | None = None
 ) -> Iterator[list[Any]]:
     """Yield the axes of `count` panels in reading order, and save them together as a PNG at `path` afterwards.
 
     Args:
-        path: file to write; its folder is made.
-        count, columns: panels in all, and in a row.
-        width, height: inches of one panel, 120 pixels each.
+        path: File to write; its folder is made.
+        count, columns: Number of panels in all, and in a row.
+        width, height: Size of one panel in inches, 120 pixels each.
         projection: `3d`, or nothing for flat panels.
     """
     rows = -(-count // columns)
     with look():
         figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
-        panels = [figure.add_subplot(rows, columns, number + 1, projection=projection) for number in range(count)]
-        for axes in panels:
-            axes.locator_params(nbins=TICKS)
-        yield panels
-        _save(figure, path)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    layout = figure.get_layout_engine()
-    assert layout is not None
-    layout.execute(figure)  # by itself: `savefig` would draw all of the figure once more for it
-    figure.set_layout_engine("none")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # matplotlib's version would be in the bytes
-    figure.savefig(path, metadata={"Software": None}, pil_kwargs={"compress_level": COMPRESSION})
+        yield [figure.add_subplot(rows, columns, number + 1, projection=projection) for number in range(count)]
+        layout = figure.get_layout_engine()
+        assert layout is not None
+        layout.execute(figure)  # by itself: `savefig` would draw all of the figure once more for it
+        figure.set_layout_engine("none")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # matplotlib's version would be in the bytes
+        figure.savefig(path, metadata={"Software": None}, pil_kwargs={"compress_level": COMPRESSION})

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from checkout import params
 from PIL import Image
 
-from pipeline.config.params import expand, read
+from pipeline.config.params import expand
 from pipeline.report.render import render
 from pipeline.runtime.plan import Plan
-from pipeline.runtime.sources import ROOT
 from stages.job import Job
 
 # written from the specification, not from reported.yaml or the chapters
@@ -33,41 +33,46 @@ ORDER = (
 IMAGES = 60  # of each split
 SMALL: dict[str, dict[str, Any]] = {
     "features": {
-        "feature_network": {"kind": "classifier", "width": 2, "dimensions": 4}, "samples": 40,
-        "training": {"epochs": 1, "batch": 20, "learning_rate": 0.01, "weight_decay": 0.0, "noise": 0.0, "seed": 0},
+        "architecture": {"width": 2, "dimensions": 4}, "samples": 40,
+        "training": {"epochs": 1, "batch": 20, "learning_rate": 0.01, "weight_decay": 0.0, "noise": 0.0},
         "scoring": {"splits": 2, "kid_subsets": 2, "kid_subset_size": 20, "neighbours": 3},
     },
-    "train_vae": {"hidden": 32, "epochs": 2, "batch": 20, "learning_rate": 0.0003, "seeds": [0]},
-    "likelihood": {"elbo_draws": 1},
+    "train_vae": {
+        "network": {"hidden": 32}, "optimiser": {"learning_rate": 0.0003},
+        "schedule": {"epochs": 2, "batch": 20, "seeds": [0]},
+    },
+    "likelihood": {"elbo_samples": 1},
     "score_samples": {"count": 40},
-    "train_flow": {"points": 100, "iterations": 400, "batch": 16, "seeds": [0]},
+    "train_flow": {"points": 100, "steps": 400, "batch": 16, "seeds": [0]},
     "score_flow": {"points": 100},
     "planar": {"points": 200, "dimensions": [16, 64], "depths": [1, 4]},
-    "train_simsiam": {"epochs": 2, "batch": 20},
-    "score_simsiam": {"batch": 20, "probe_epochs": 1},
-    "dirac": {"steps": 3000, "starts": 2},
+    "train_simsiam": {
+        "network": {"width": 2, "projector_hidden": 8, "projector_output": 8, "predictor_hidden": 4}, "epochs": 2,
+        "batch": 20,
+    },
+    "dirac": {"steps": 3000, "initial_points": 2},
     "animate": {"frames": 100},
-    "train_gan": {"steps": 8, "batch": 10, "log_every": 2},
+    "train_gan": {
+        "network": {"width": 4}, "schedule": {"steps": 8, "batch": 10, "log_every": 2, "snapshots": [0, 2, 4, 6]},
+    },
     "score_gan": {
-        "samples": 20, "final_samples": 20, "normalisation_batches": 2, "dimensions": 3, "codes": 4, "pairs": 8,
+        "samples": 20, "final_samples": 20, "sampling": {"normalisation_batches": 2},
+        "studies": {"perturbed_dimensions": 3, "perturbed_latents": 4, "interpolation_pairs": 8},
     },
 }  # fmt: skip
 
 
 def small(plan: Plan) -> Plan:
-    """Return a planned step that takes moments."""
-    settings = {**plan.settings, **SMALL.get(plan.stage, {})}
-    if plan.stage == "train_vae":
-        settings["snapshots"] = [1] if settings["snapshots"] else []
+    """Return a plan that takes moments."""
+    settings = dict(plan.settings)
+    for name, value in SMALL.get(plan.stage, {}).items():
+        settings[name] = {**settings[name], **value} if isinstance(value, dict) else value
+    if plan.stage == "train_vae" and settings["schedule"]["snapshots"]:
+        settings["schedule"]["snapshots"] = [1]
     if plan.stage == "likelihood" and settings["importance_samples"]:
         settings["importance_samples"] = [1, 200] if 200 in settings["importance_samples"] else [1, 2]
-    if plan.stage == "train_simsiam":
-        settings["network"] |= {"width": 2, "projector_hidden": 8, "features": 8, "predictor_hidden": 4}
     if plan.stage == "dirac":
         settings["games"] = {name: settings["games"][name] for name in ("jsd_1", "jsd_4", "w1_3", "w1_8")}
-    if plan.stage == "train_gan":
-        settings["network"] |= {"width": 4}
-        settings["snapshots"] = [0, 2, 4, 6]
     return Plan(plan.stage, plan.run, plan.inputs, plan.output, settings)
 
 
@@ -83,7 +88,7 @@ def cut(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("default")
-    plans = sorted(expand(read(ROOT / "params.yaml")), key=lambda plan: ORDER.index(plan.stage))
+    plans = sorted(expand(params()), key=lambda plan: ORDER.index(plan.stage))
     with contextlib.chdir(root), pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIPELINE_DEVICE", "cpu")
         for plan in map(small, plans):

@@ -8,20 +8,62 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pipeline.dirac.games import play_and_measure
+from pipeline.dirac.settings import Game, Games
+from pipeline.features.settings import Evaluation
+from pipeline.gan.settings import (
+    Averaging,
+    Network,
+    Objective,
+    Optimiser,
+    Sampling,
+    Schedule,
+    Scoring,
+    Studies,
+    Training,
+)
 
 from pipeline.features import build as features
-from pipeline.gan import dirac, score, train
-from pipeline.report import drawings
+from pipeline.gan import score, train
+from pipeline.report.dirac.figures import plot
 from pipeline.report.render import render
 from pipeline.report.reported import read
+from pipeline.runtime import settings
+from pipeline.runtime.context import Context
 from pipeline.runtime.plan import Plan
 
-CPU = torch.device("cpu")
-GAMES = {
-    "jsd_1": {"loss": "jsd", "penalty": "none", "weight": 0.0, "ema": False},
-    "w1_8": {"loss": "w1", "penalty": "r1", "weight": 0.1, "ema": True},
-}
-ADAM = {"learning_rate": 1e-3, "betas": [0.0, 0.99], "weight_decay": 0.0, "decay_steps": 0}
+EVALUATION = {
+    "network": "classifier", "weights": None, "architecture": {"width": 2, "dimensions": 4},
+    "training": {
+        "epochs": 1, "batch": 20, "learning_rate": 0.01, "weight_decay": 0.0, "noise": 0.0, "augment": "none",
+        "seed": 0,
+    },
+    "precision": "fp32", "reference": "test", "samples": 40,
+    "scoring": {"splits": 2, "kid_subsets": 2, "kid_subset_size": 20, "neighbours": 3},
+}  # fmt: skip
+ADAM = Optimiser(learning_rate=1e-3, betas=(0.0, 0.99), weight_decay=0.0, decay_steps=0)
+SCHEDULE = Schedule(steps=20, critic_steps=1, batch=20, seeds=(0, 1), log_every=5, snapshots=(0, 5, 10))
+SCORING = Scoring(
+    samples=40,
+    final_samples=40,
+    sampling=Sampling(normalisation="standing", normalisation_batches=2, precision="fp32"),
+    studies=Studies(3, (0, 5), perturbation_scales=(1.0, 10.0), perturbed_latents=4, interpolation_pairs=20),
+)
+GAMES = Games(
+    games={"jsd_1": Game("jsd", "none", 0.0, ema=False), "w1_8": Game("w1", "r1", 0.1, ema=True)},
+    steps=3000,
+    learning_rate=0.1,
+    ema_decay=0.99,
+    initial_points=2,
+    initial_std=0.7,
+    seed=0,
+)
+
+
+def training(loss: str, penalty: str) -> Training:
+    objective = Objective(loss, penalty, 1.0, penalty_interval=1, penalty_points="usual", r1_axis="image")
+    average = Averaging(ema_decay=0.9, ema_warmup=True)
+    return Training(Network("mlp", 8, 6, spectral_norm=False), objective, ADAM, ADAM, average, SCHEDULE, "fp32")
 
 
 def planned(root: Path, plan: Plan) -> Path:
@@ -29,10 +71,6 @@ def planned(root: Path, plan: Plan) -> Path:
     (root / plan.path).write_text(plan.text())
     (root / plan.output).mkdir(parents=True)
     return root / plan.output
-
-
-def silent(*_: object) -> None:
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -45,45 +83,26 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
         np.save(data / f"{split}_images.npy", random.integers(0, 256, (60, 1, 16, 16), dtype=np.uint8))
         np.save(data / f"{split}_labels.npy", random.integers(0, 3, 60))
     card = {
-        "name": "blobs", "source": "drawn for a test", "title": "Blobs", "licence": "none", "citation": "nobody",
+        "name": "blobs", "source": "made for a test", "title": "Blobs", "licence": "none", "citation": "nobody",
         "url": None, "checksums": {}, "shape": [1, 16, 16], "levels": 256, "counts": {"train": 60, "test": 60},
-        "classes": None, "split": "By a draw.", "note": None,
+        "classes": None, "split": "By chance.", "note": None,
     }  # fmt: skip
     (data / "card.json").write_text(json.dumps(card))
-    settings = {
-        "feature_network": {"kind": "classifier", "width": 2, "dimensions": 4},
-        "training": {"epochs": 1, "batch": 20, "learning_rate": 0.01, "weight_decay": 0.0, "noise": 0.0, "seed": 0},
-        "reference": "test", "samples": 40,
-        "scoring": {"splits": 2, "kid_subsets": 2, "kid_subset_size": 20, "neighbours": 3},
-    }  # fmt: skip
-    judge = planned(root, Plan("features", "blobs", {"data": "data/blobs"}, "models/features/blobs", settings))
-    features.build(data, judge, device=CPU, scratch=root / ".s/features", log=silent, **settings)
+    evaluator = planned(root, Plan("features", "blobs", {"data": "data/blobs"}, "models/features/blobs", EVALUATION))
+    context = Context(torch.device("cpu"), root / ".scratch")
+    features.build(data, evaluator, settings.build(Evaluation, EVALUATION), context)
     for run, loss, penalty in (("main", "jsd", "none"), ("wgan_lp", "w1", "lp")):
-        settings = {
-            "network": {"network": "mlp", "width": 8, "latent": 6, "spectral": False},
-            "objective": {
-                "loss": loss, "penalty": penalty, "penalty_weight": 1.0, "penalty_interval": 1,
-                "penalty_points": "usual", "r1_axis": "image",
-            },
-            "generator": ADAM, "critic": ADAM, "steps": 20, "critic_steps": 1, "batch": 20, "ema": 0.9,
-            "ema_warmup": True, "seeds": [0, 1], "log_every": 5, "snapshots": [0, 5, 10],
-        }  # fmt: skip
-        model = planned(root, Plan("train_gan", run, {"data": "data/blobs"}, f"models/gan/{run}", settings))
-        train.fit(data, model, device=CPU, scratch=root / ".s" / run, log=silent, **settings)
-        settings = {
-            "samples": 40, "final_samples": 40, "normalisation": "standing", "normalisation_batches": 2,
-            "dimensions": 3, "perturbed": [0, 5], "scales": [1.0, 10.0], "codes": 4, "pairs": 20,
-        }  # fmt: skip
+        trained = training(loss, penalty)
+        plan = Plan("train_gan", run, {"data": "data/blobs"}, f"models/gan/{run}", settings.plain(trained))
+        model, context = planned(root, plan), Context(torch.device("cpu"), root / ".scratch" / run)
+        train.train(data, model, trained, context)
         inputs = {"data": "data/blobs", "model": f"models/gan/{run}", "features": "models/features/blobs"}
-        scores = planned(root, Plan("score_gan", run, inputs, f"scores/gan/{run}", settings))
-        score.score(data, model, judge, scores, device=CPU, **settings)
-    settings = {
-        "games": GAMES, "steps": 3000, "learning_rate": 0.1, "ema_decay": 0.99, "starts": 2, "spread": 0.7, "seed": 0,
-    }  # fmt: skip
-    games = planned(root, Plan("dirac", "dirac", {}, "scores/dirac", settings))
-    dirac.run(games, **settings)
-    drawn = planned(root, Plan("animate", "animate", {"games": "scores/dirac"}, "plots/dirac", {"frames": 100}))
-    drawings.draw(games, drawn, frames=100)
+        scores = planned(root, Plan("score_gan", run, inputs, f"scores/gan/{run}", settings.plain(SCORING)))
+        score.score(data, model, evaluator, scores, SCORING, context)
+    games = planned(root, Plan("dirac", "dirac", {}, "scores/dirac", settings.plain(GAMES)))
+    play_and_measure(games, GAMES)
+    plots = planned(root, Plan("animate", "animate", {"games": "scores/dirac"}, "plots/dirac", {"frames": 100}))
+    plot(games, plots, frames=100)
     render(root, root / "reports", allow_missing=False)
     return root / "reports"
 
@@ -130,7 +149,7 @@ def test_scores_stand_beside_their_protocol_and_are_no_fid(rendered: Path) -> No
     )
 
 
-def test_words_that_are_judged_say_which_word_of_ours_they_mean() -> None:
+def test_words_that_are_compared_say_which_word_of_ours_they_mean() -> None:
     rows = [row for row in read().rows if row.experiment == "D"]
     assert len(rows) == 20
     assert {row.means for row in rows} == {"converged", "cycle", "diverges"}
@@ -146,6 +165,6 @@ def test_every_claim_of_both_chapters_stands_in_the_report_with_its_verdict(rend
     expected = [*range(10, 18), *range(30, 35), *range(40, 48), *range(60, 68), *range(83, 87)]
     assert {f"C{number}" for number in expected} <= set(rows)
     assert "not run" in rows["C40"]  # its runs are not here
-    assert "20 generator steps of at least 4,000" in rows["C10"]
+    assert "20 generator steps, at least 4,000 needed" in rows["C10"]
     assert "confirmed" in rows["C64"]
     assert "interpolations.png" in rows["C16"]

@@ -135,7 +135,7 @@ def test_difference(theirs: object, ours: object, expected: float | None) -> Non
         {"ours": {"stage": "a", "run": "b", "curve": "c"}},
     ],
 )
-def test_a_row_that_cannot_be_judged_is_refused(changes: dict[str, object]) -> None:
+def test_a_row_that_cannot_be_compared_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         row(**changes)
 

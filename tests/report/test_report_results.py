@@ -76,7 +76,7 @@ def test_what_is_not_measured_is_not_found(project: Callable[..., Path], place: 
 def test_leftovers_of_an_unplanned_run_are_not_read(project: Callable[..., Path]) -> None:
     root = project()
     (root / "plan/train_vae/bernoulli_mc.yaml").unlink()
-    assert [step.run for step in Results(root, READS).steps("train_vae")] == ["bernoulli"]
+    assert [plan.run for plan in Results(root, READS).plans("train_vae")] == ["bernoulli"]
 
 
 def test_a_number_is_counted_in_the_report_s_units(project: Callable[..., Path]) -> None:

@@ -1,0 +1,140 @@
+"""Generative adversarial networks: scores with their protocols, metric against distance, samples, latent studies."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pipeline.gan import operations
+from pipeline.gan.settings import Training
+from pipeline.report import style
+from pipeline.report.chapter import Chapter, Content
+from pipeline.report.claims import Claim, assess, per_seed
+from pipeline.report.gan import figures, rules
+from pipeline.report.gan.figures import Scored
+from pipeline.report.gan.rules import Seed
+from pipeline.report.reported import Reported
+from pipeline.report.results import Results
+from pipeline.runtime.plan import Plan
+from pipeline.runtime.settings import build
+
+OUTPUTS = (-6.0, 3.0, 6.0)  # of a critic for a fake that it rejects, and for two that it accepts
+
+
+def write(results: Results, reported: Reported, out: Path) -> Content:
+    """Show every finished run of the family."""
+    scored = {plan.run: plan for plan in results.plans("score_gan")}
+    trained = [plan for plan in results.plans("train_gan") if plan.run in scored]
+    runs = [
+        Scored(plan, scored[plan.run], results.metrics(scored[plan.run]), style.marked(number))
+        for number, plan in enumerate(trained)
+    ]
+    evaluators = {run.name: run.evaluator for run in runs}
+    seeds = {run.name: _seeds(results, run) for run in runs}
+    values = {
+        "settings": {run.name: {"data": run.data, **run.train.settings} for run in runs},
+        "scores": {run.name: run.metrics for run in runs},
+        "evaluators": {
+            plan.run: results.metrics(plan) for plan in results.plans("features") if plan.run in evaluators.values()
+        },
+        "evaluator": evaluators,
+        "game": {run.name: run.game for run in runs},
+        "relations": {run.name: _relation(run, seeds[run.name]) for run in runs},
+        "saturated": rules.SATURATED,
+        "sheets": {run.name: figures.sheets(results, run, out) for run in runs},
+        "weights": figures.WEIGHTS,
+    }
+    if runs:
+        figures.charts(results, runs, out)
+    headlines = {
+        f"gan.{run.name}.{key}": run.metrics["mean"]["final"][key]
+        for run in runs
+        for key in ("frechet_distance", "inception_score")
+    }
+    return Content(values, headlines, _claims(results, reported, {run.name: run for run in runs}, seeds))
+
+
+def _claims(
+    results: Results, reported: Reported, runs: Mapping[str, Scored], seeds: Mapping[str, Mapping[str, Seed]]
+) -> list[Claim]:
+    """Test C10 to C17, C40 to C47, C60 to C67 and C83 to C86 on the runs that have finished."""
+    test = partial(assess, reported)
+    facts = {
+        name: {
+            "data": run.data,
+            "generator steps": run.train.settings["steps"],
+            "stored generators": len(run.steps),
+            "logged rows": min(len(seed.curves["step"]) for seed in seeds[name].values()),
+        }
+        for name, run in runs.items()
+    }
+    compared = [
+        test(name, rule, per_seed({run: seeds.get(run, {}) for run in asked}), [facts[n] for n in asked if n in facts])
+        for name, (rule, asked) in rules.RULES.items()
+    ]
+    averaged = [name for name in rules.GRID if name in runs and runs[name].train.settings["ema_decay"] > 0]
+    average = {
+        f"{name}{f' seed {seed}' if len(seeds[name]) > 1 else ''}": (at.distance, at.scores["raw"]["frechet_distance"])
+        for name in averaged
+        for seed, at in seeds[name].items()
+    }
+    planned = {plan.run: plan for plan in results.planned if plan.stage == "train_gan"}
+    counts = {name: _operations(results, planned[name]) for name in rules.GRID[:3] if name in planned}
+    outputs = torch.tensor(OUTPUTS, requires_grad=True)
+    gradients = {name: figures.gradient(name, outputs).tolist() for name in figures.LOSSES}
+    return [
+        *compared,
+        test("C46", rules.average, {"": average} if average else {}, [facts[name] for name in averaged]),
+        test("C47", rules.speed, {"": counts} if len(counts) == 3 else {}),
+        test("C63", rules.rejected, {"": gradients}),
+        test("C64", rules.accepted, {"": gradients}),
+    ]
+
+
+def _operations(results: Results, plan: Plan) -> int:
+    """Count the operations of a critic step of a planned training."""
+    settings = build(Training, Plan.read(results.root / plan.path).settings)
+    return operations.critic_step(settings.network, settings.objective, settings.schedule.batch)
+
+
+def _seeds(results: Results, run: Scored) -> dict[str, Seed]:
+    """Return what the run measured, seed by seed."""
+    names = [name for name in results.columns(run.train) if name not in ("seed", "step")]
+    columns = {name: results.curve(run.train, name) for name in names}
+    steps = {"step": columns[names[0]].index.tolist()}
+    curves = {
+        seed: {**steps, **{name: curve[int(seed)].tolist() for name, curve in columns.items()}}
+        for seed in run.metrics["seeds"]
+    }
+    return {seed: Seed(scores, run.metrics["real"], curves[seed]) for seed, scores in run.metrics["seeds"].items()}
+
+
+def _relation(run: Scored, seeds: Mapping[str, Seed]) -> dict[str, Any]:
+    """Return how the run's own estimate moved with the distance of its stored generators, means over seeds."""
+
+    def mean(values: Sequence[float]) -> float:
+        return float(np.mean(values))
+
+    each = list(seeds.values())
+    return {
+        "measure": run.measure,
+        "points": sum(step >= each[0].curves["step"][0] for step in run.steps),
+        "correlation": mean([rules.agreement(seed, f"test_{run.measure}") for seed in each]),
+        "saturated": mean([rules.saturated(seed) for seed in each]),
+        "norm": [mean([seed.curves[key][-1] for seed in each]) for key in ("gradient_norm", "gradient_norm_spread")],
+    }
+
+
+CHAPTER = Chapter(
+    "gan",
+    {
+        "features": ("metrics.json",),
+        "train_gan": ("history.csv",),
+        "score_gan": ("metrics.json", "gradient_norms.npy", *(f"{name}.npy" for name in figures.ARRAYS)),
+    },
+    ("B", "E", "G", "I"),
+    write,
+)

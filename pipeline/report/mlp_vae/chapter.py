@@ -1,0 +1,124 @@
+"""The small autoencoder of report 004 under three losses: curves, pictures over training, latent space."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+
+from pipeline.report import autoencoders, figures, style
+from pipeline.report.autoencoders import NATS
+from pipeline.report.chapter import Chapter, Content
+from pipeline.report.claims import Claim, assess, per_seed
+from pipeline.report.figures import Curve
+from pipeline.report.mlp_vae import rules
+from pipeline.report.reported import Reported
+from pipeline.report.results import Results, about
+from pipeline.runtime.plan import Plan
+
+NETWORKS = ("mlp_shallow",)
+OWN, GAN = rules.RUN, "mlp"  # report 004's autoencoder, and its GAN
+
+
+def write(results: Results, reported: Reported, out: Path) -> Content:
+    """Show every finished run of this network."""
+    trained, scored = (autoencoders.of(results, stage, NETWORKS) for stage in ("train_vae", "likelihood"))
+    metrics = {plan.run: results.metrics(plan) for plan in scored}
+    samples = autoencoders.scored_samples(results, NETWORKS)
+    values = {
+        "settings": autoencoders.settings(trained),
+        "scores": metrics,
+        "samples": samples,
+        "epochs": sorted({int(e) for found in metrics.values() for e in found["mean"].get("snapshots", {})}),
+        "losses": {plan.run: _loss(results, plan, out) for plan in trained},
+        "runs": {plan.run: _pictures(results, plan, metrics[plan.run], out) for plan in scored},
+    }
+    headlines = {f"vae.{run}.squared_error": found["mean"]["squared_error"] for run, found in metrics.items()}
+    return Content(values, headlines, _claims(results, reported, metrics.get(OWN, {}), samples))
+
+
+def _claims(results: Results, reported: Reported, own: dict[str, Any], samples: dict[str, Any]) -> list[Claim]:
+    """Test C80 to C82 and C87 on the runs that have finished."""
+    trained = results.finished.get(("train_vae", OWN))
+    test = partial(assess, reported, facts=[autoencoders.length(results, trained)] if trained else [])
+    errors = {
+        seed: {"first": scores["snapshots"]["1"]["squared_error"], "last": scores["squared_error"]}
+        for seed, scores in own.get("seeds", {}).items()
+        if "1" in scores.get("snapshots", {})
+    }
+    losses = {
+        results.settings(plan)["likelihood"]: {
+            seed: curve[-1] for seed, curve in autoencoders.by_seed(results, plan, "train_loss").items()
+        }
+        for plan in autoencoders.of(results, "train_vae", NETWORKS)
+    }
+    maps = (
+        {"0": {"latent": own["latent_map"]["latent"], "tsne": own["latent_map"]["map"]}} if "latent_map" in own else {}
+    )
+    gan = results.finished.get(("score_gan", GAN))
+    scored = {
+        "GAN": {seed: at["final"] for seed, at in results.metrics(gan)["seeds"].items()} if gan else {},
+        OWN: {},
+        **{run: {seed: at["samples"] for seed, at in found["seeds"].items()} for run, found in samples.items()},
+    }
+    both = per_seed({name: scored[name] for name in ("GAN", OWN)})
+    complete = {name: at for name, at in scored.items() if both.keys() <= at.keys()}
+    models = {
+        seed: {
+            name: {run: at[seed][key] for run, at in complete.items()}
+            for name, key in (("distance", "frechet_distance"), ("score", "inception_score"))
+        }
+        for seed in both
+    }
+    return [
+        test("C80", rules.early, errors),
+        test("C81", rules.negative, per_seed({"losses": per_seed(losses)})),
+        test("C82", rules.clusters, maps),
+        test("C87", rules.models, models),
+    ]
+
+
+def _loss(results: Results, plan: Plan, out: Path) -> str:
+    """Plot the training loss and that on held-out images (F29); say what is shown."""
+    held_out = "valid" if "valid_loss" in results.columns(plan) else "test"
+    curves = [
+        Curve("training", results.curve(plan, "train_loss"), style.line(0)),
+        Curve(f"{held_out} split", results.curve(plan, f"{held_out}_loss"), style.line(1)),
+    ]
+    figures.curves(out / f"figures/vae/{plan.run}/loss.png", curves, f"loss ({NATS})")
+    return about([plan])
+
+
+def _pictures(results: Results, plan: Plan, metrics: dict[str, Any], out: Path) -> dict[str, Any]:
+    """Show reconstructions over training (F30), the map (F31), an interpolation (F34), and what all runs show."""
+    folder = out / f"figures/vae/{plan.run}"
+    if metrics["mean"].get("snapshots"):
+        decoded = autoencoders.grey(results, plan, "snapshots")
+        originals = autoencoders.grey(results, plan, "originals")[: decoded.shape[1]]
+        rows = np.concatenate([originals, *decoded])
+        figures.sheet(folder / "epochs.png", rows, decoded.shape[1], autoencoders.SCALE)
+    if "latent_map" in metrics:
+        _map(results, plan, folder / "map.png")
+    walk = autoencoders.grey(results, plan, "interpolation")
+    figures.sheet(folder / "interpolation.png", walk, len(walk), 2 * autoencoders.SCALE)
+    return {**autoencoders.decoded(results, plan, out), "steps": len(walk) - 1}
+
+
+def _map(results: Results, plan: Plan, path: Path) -> None:
+    points, labels = results.array(plan, "map"), np.asarray(results.array(plan, "map_labels"))
+    card = results.card(plan)
+    names = (card or {}).get("classes") or [str(label) for label in range(labels.max() + 1)]
+    tab10 = colormaps["tab10"]
+    with style.chart(path, width=6.4, height=5.2) as axes:
+        for label in np.unique(labels):
+            colour = tab10(int(label) % 10)  # ten hues: more than the palette of the charts has
+            chosen = points[labels == label]
+            size = 9 if len(points) < 2000 else 2
+            axes.scatter(chosen[:, 0], chosen[:, 1], s=size, color=colour, linewidths=0, label=names[label])
+        axes.set_aspect("equal", adjustable="datalim")
+        axes.set(xlabel="first map dimension", ylabel="second map dimension")
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=2)
+
+
+CHAPTER = Chapter("mlp_vae", {**autoencoders.READS, "score_gan": ("metrics.json",)}, ("I",), write)

@@ -1,0 +1,200 @@
+"""The Bernoulli autoencoders: training curves, log-likelihood, planar layers on the posterior, pictures."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from pipeline.metrics.operations import Operations
+from pipeline.report import autoencoders, figures, style
+from pipeline.report.autoencoders import NATS, line, lines
+from pipeline.report.chapter import Chapter, Content
+from pipeline.report.claims import Claim, assess, per_seed
+from pipeline.report.figures import Curve
+from pipeline.report.reported import Reported
+from pipeline.report.results import Results, about, data
+from pipeline.report.vae import rules
+from pipeline.runtime.plan import Plan
+from pipeline.vae.objective import kl_analytic, kl_monte_carlo
+
+NETWORKS = ("mlp", "conv")
+CLOSED, MONTE_CARLO = "bernoulli", "bernoulli_mc"  # the runs that claims compare, as in reported.yaml
+SAMPLES = (1, 10, 1000)  # of the Monte-Carlo KL whose operations are counted
+LABEL = f"-ELBO ({NATS})"
+
+
+def write(results: Results, reported: Reported, out: Path) -> Content:
+    """Show every finished run of these networks."""
+    trained, scored = (autoencoders.of(results, stage, NETWORKS) for stage in ("train_vae", "likelihood"))
+    metrics = {plan.run: results.metrics(plan) for plan in scored}
+    protocols: dict[str, list[str]] = {}
+    for run, found in metrics.items():
+        protocols.setdefault(found["protocol"]["elbo"], []).append(run)
+    layers = _layers(results, scored, metrics)
+    values = {
+        "settings": autoencoders.settings(trained),
+        "about": _curves(results, trained, out) if trained else "",
+        "printed": _printed(results, reported, out),
+        "scores": metrics,
+        "protocols": protocols,
+        "sets": _likelihood(results, scored, metrics, out) if scored else "",
+        "layers": layers,
+        "pictures": [autoencoders.decoded(results, plan, out) for plan in scored],
+    }
+    headlines: dict[str, float] = {}
+    for run, found in metrics.items():
+        mean, most = found["mean"], _counts(found)[-1]
+        headlines |= {f"vae.{run}.{split}_elbo": mean["elbo"][split] for split in ("valid", "test")}
+        headlines[f"vae.{run}.log_likelihood_{most}"] = mean["log_likelihood"][most]["value"]
+    return Content(values, headlines, _claims(results, reported, metrics, layers))
+
+
+def _claims(
+    results: Results, reported: Reported, metrics: dict[str, Any], layers: dict[str, Any] | None
+) -> list[Claim]:
+    """Test C01 to C06 and C57 on the runs that have finished."""
+    test = partial(assess, reported)
+    trained = results.finished.get(("train_vae", CLOSED))
+    found = results.find(reported.row("000-vae-target").ours)
+    length = [autoencoders.length(results, trained)] if trained else []
+    curves = per_seed({"curve": autoencoders.by_seed(results, trained, "valid_elbo") if trained else {}})
+    long = [plan for plan in autoencoders.of(results, "train_vae", NETWORKS) if trained and _longer(plan, trained)][:1]
+    longer = per_seed({"curve": autoencoders.by_seed(results, long[0], "valid_elbo") if long else {}})
+
+    def elbo(run: str) -> dict[str, float]:
+        return {seed: scores["elbo"]["test"] for seed, scores in metrics.get(run, {"seeds": {}})["seeds"].items()}
+
+    def estimates(run: str) -> dict[str, dict[str, float]]:
+        found = {seed: at["log_likelihood"] for seed, at in metrics.get(run, {"seeds": {}})["seeds"].items()}
+        return {seed: {k: estimate["value"] for k, estimate in at.items()} for seed, at in found.items()}
+
+    by_layers = {count: elbo(run) for run, count in (layers["runs"] if layers else {}).items()}
+    gains = {"without": by_layers.pop(0, {}), "with_layers": per_seed(by_layers)}
+    both = {"closed": estimates(CLOSED), "monte_carlo": estimates(MONTE_CARLO)}
+    return [
+        test("C01", rules.target, curves, [found.facts] if found else []),
+        test("C02", rules.estimators, per_seed(both), length),
+        test("C03", rules.operations, {"": _operations(trained, metrics)}),
+        test("C04", rules.descent, curves, length),
+        test("C05", rules.bound, per_seed({"elbo": elbo(CLOSED), "log_likelihood": estimates(CLOSED)})),
+        test("C06", rules.longer, longer, [{"data": data(plan)} for plan in long]),
+        test("C57", rules.layers, per_seed(gains), length),
+    ]
+
+
+def _longer(plan: Plan, other: Plan) -> bool:
+    """Return whether a training differs from another in nothing but more epochs, and its seeds."""
+    rest, own = ({k: v for k, v in each.settings.items() if k not in ("epochs", "seeds")} for each in (plan, other))
+    return rest == own and plan.inputs == other.inputs and plan.settings["epochs"] > other.settings["epochs"]
+
+
+def _operations(trained: Plan | None, metrics: dict[str, Any]) -> dict[str, Any]:
+    """Count what the two functions of KL compute for one image, and estimate what the network does."""
+    latent = trained.settings["latent"] if trained else 100
+    mean, logvar = torch.empty((2, 1, latent), device="meta")
+    with (closed := Operations()):
+        kl_analytic(mean, logvar)
+    monte_carlo = {}
+    for samples in SAMPLES:
+        noise = torch.empty((samples, 1, latent), device="meta")
+        with (estimated := Operations()):
+            kl_monte_carlo(mean, logvar, noise)
+        monte_carlo[samples] = estimated.count
+    weights = sum(layer["parameters"] for layer in metrics[CLOSED]["layers"]) if CLOSED in metrics else 0
+    network = f"about {6 * weights:,}" if weights else "unknown"  # a product and a sum per weight, three times
+    return {"closed": closed.count, "monte_carlo": monte_carlo, "network": network}
+
+
+def _layers(results: Results, plans: Sequence[Plan], metrics: dict[str, Any]) -> dict[str, Any] | None:
+    """Return runs with planar layers and those alike but for them, what the layers gain, and the largest K of all."""
+    trainings = {plan.run: plan for plan in results.planned if plan.stage == "train_vae"}
+
+    def kin(run: str) -> str:
+        own, free = trainings[run].settings, {"flow_layers", "kl", "kl_samples", "seeds"}
+        return repr([trainings[run].inputs, *(value for key, value in own.items() if key not in free)])
+
+    layers = {plan.run: trainings[plan.run].settings.get("flow_layers", 0) for plan in plans}
+    families = {kin(run) for run in layers if layers[run]}
+    runs = [run for run in layers if kin(run) in families and trainings[run].settings["kl"] != "monte_carlo"]
+    if not runs:
+        return None
+    shared = set.intersection(*(set(_counts(metrics[run])) for run in runs))
+    runs.sort(key=lambda run: (metrics[run]["protocol"]["data"], layers[run]))
+    plain = {metrics[run]["protocol"]["data"]: metrics[run]["seeds"] for run in runs if not layers[run]}
+    gains = {run: _gain(metrics[run]["seeds"], plain.get(metrics[run]["protocol"]["data"], {})) for run in runs}
+    return {"runs": {run: layers[run] for run in runs}, "gains": gains, "most": max(shared, key=int)}
+
+
+def _gain(seeds: dict[str, Any], plain: dict[str, Any]) -> float | None:
+    """Return how far the test ELBO is above that without layers, mean over the seeds of both."""
+    gains = [scores["elbo"]["test"] - plain[seed]["elbo"]["test"] for seed, scores in seeds.items() if seed in plain]
+    return sum(gains) / len(gains) if gains else None
+
+
+def _curves(results: Results, plans: Sequence[Plan], out: Path) -> str:
+    """Plot the validation -ELBO (F01), and the ELBO on validation and training images (F03); say what is shown."""
+    figures.curves(
+        out / "figures/vae/negative_elbo.png", lines(results, plans, "valid_elbo", -1), f"validation {LABEL}"
+    )
+    train = lines(results, plans, "train_loss", -1)
+    thin = [Curve(f"{c.label}, training", c.values.iloc[1:], {**c.look, "linewidth": 0.7}) for c in train]
+    both = [*lines(results, plans, "valid_elbo"), *thin]
+    figures.curves(out / "figures/vae/elbo.png", both, f"ELBO ({NATS})")
+    return about(plans)
+
+
+def _printed(results: Results, reported: Reported, out: Path) -> dict[str, Any] | None:
+    """Plot F02 and return its list: report 001's printed -ELBO beside the run that repeats it."""
+    row = reported.row("001-vae-negative-elbo")
+    found = results.find(row.ours)
+    plan = results.finished.get((row.ours.stage, row.ours.run)) if row.ours else None
+    if found is None or plan is None or not isinstance(row.value, list) or not isinstance(found.value, list):
+        return None
+    theirs, ours = dict(enumerate(row.value, 1)), dict(enumerate(found.value, 1))
+    same = found.facts["data"] == row.protocol["data"]
+    dots = {"color": style.REPORTED, "linestyle": "", "marker": "o", "markersize": 3}
+    shown = [Curve("report 001", pd.DataFrame({"001": theirs}), dots)] if same else []
+    path = out / "figures/vae/printed_elbo.png"
+    figures.curves(path, [*lines(results, [plan], "valid_elbo", -1), *shown], f"validation {LABEL}")
+    return {
+        "run": plan.run,
+        "data": found.facts["data"],
+        "same": same,
+        "theirs": row.protocol["data"],
+        "about": about([plan]),
+        "epochs": [(n, theirs.get(n), ours.get(n)) for n in sorted({*theirs, len(ours)})],
+    }
+
+
+def _counts(metrics: dict[str, Any]) -> list[str]:
+    """Return the numbers K of importance samples in order."""
+    return sorted(metrics["mean"]["log_likelihood"], key=int)
+
+
+def _likelihood(results: Results, plans: Sequence[Plan], metrics: dict[str, Any], out: Path) -> str:
+    """Plot the estimate of log p(x) against the number of importance samples; name images and data sets."""
+    with style.chart(out / "figures/vae/log_likelihood.png") as axes:
+        for n, plan in enumerate(plans):
+            estimates = [metrics[plan.run]["mean"]["log_likelihood"][k] for k in _counts(metrics[plan.run])]
+            ks = np.array(_counts(metrics[plan.run]), float) * 1.04 ** (
+                n - (len(plans) - 1) / 2
+            )  # side by side where the estimates agree
+            values, errors = ([estimate[key] for estimate in estimates] for key in ("value", "standard_error"))
+            axes.errorbar(
+                ks, values, errors, label=plan.run, marker="o", markersize=3, capsize=2, **line(results, plan)
+            )
+        axes.set_xscale("log")
+        every = sorted({int(k) for plan in plans for k in _counts(metrics[plan.run])})
+        axes.set_xticks(every, [str(k) for k in every])
+        axes.minorticks_off()
+        axes.set(xlabel="importance samples K per image", ylabel=f"log p(x) ({NATS})")
+        axes.legend()
+    protocols = [metrics[plan.run]["protocol"] for plan in plans]
+    return ", ".join(dict.fromkeys(f"{protocol['images']} of {protocol['data']}" for protocol in protocols))
+
+
+CHAPTER = Chapter("vae", autoencoders.READS, ("A",), write)

@@ -1,0 +1,305 @@
+"""Rules about GANs, on made-up trainings that make each say yes, no and nothing."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import spearmanr
+
+from pipeline.report import reported
+from pipeline.report.claims import Claim, assess, per_seed
+from pipeline.report.gan import rules
+from pipeline.report.gan.chapter import OUTPUTS
+from pipeline.report.gan.figures import LOSSES, gradient
+from pipeline.report.gan.rules import Seed
+
+TEXTS = reported.read()
+
+EVEN = [0.1] * 10
+STEPS = [0, 1000, 2000, 4000, 6000, 8000, 10000]
+FALLING = [900.0, 400.0, 200.0, 100.0, 60.0, 40.0, 30.0]
+
+
+def seed(**changes: Any) -> Seed:
+    """Return a training whose numbers can be changed: those of the last generator by name, the rest by its key."""
+    stored = {
+        "frechet_distance": FALLING,
+        "inception_score": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0],
+        "sharpness": [3.0, 2.0, 0.5, 0.6, 0.8, 0.9, 0.95],
+    } | changes.pop("stored", {})
+    steps = changes.pop("steps", STEPS)
+    mixed = {
+        "latent": {
+            "frechet_distance": [40.0] * 11,
+            "sharpness": [1.0] * 11,
+            "entropy": [0.2] * 5 + [0.4] + [0.2] * 5,
+            "largest_step": 0.2,
+        },
+        "pixel": {
+            "frechet_distance": [40.0 + 10 * min(n, 10 - n) for n in range(11)],
+            "sharpness": [1 - 0.1 * min(n, 10 - n) for n in range(11)],
+        },
+    }
+    scores = {
+        "snapshots": {str(step): {key: values[n] for key, values in stored.items()} for n, step in enumerate(steps)},
+        "final": {
+            "frechet_distance": 30.0,
+            "inception_score": 7.0,
+            "shares": EVEN,
+            "label_distance": 0.1,
+            "diversity": 1.0,
+            "recall": 0.5,
+        }
+        | {
+            key: changes.pop(key)
+            for key in list(changes)
+            if key in ("frechet_distance", "inception_score", "shares", "diversity", "recall")
+        },
+        "raw": {"frechet_distance": 40.0},
+        "perturbations": {
+            "1": {"flips": [0.1] * 12, "colour": [1.0] * 12, "entropy": [2.0] * 12, "overlap": 1.0},
+            "10": {
+                "flips": list(np.linspace(0.5, 0.9, 12)),
+                "colour": list(np.linspace(30, 10, 12)),
+                "entropy": [1.0] * 12,
+                "overlap": 0.4,
+            },
+            "100": {"flips": [0.9] * 12, "colour": [60.0] * 12, "entropy": [0.0] * 10 + [1.0] * 2, "overlap": 0.9},
+        },
+        "interpolations": mixed,
+        "traversal": {"unevenness": 2.0},
+        "gradient_norms": {"above_1.1": 0.01, "percentile_99": 1.08},
+    }
+    logged = list(range(100, 10001, 100))
+    curves = {
+        "step": logged,
+        **{key: [0.3] * 100 for key in ("jsd", "test_jsd", "test_w1")},
+        "gradient_norm": [1.0] * 100,
+        "gradient_norm_spread": [0.1] * 100,
+    }
+    curves |= {name: [math.sin(step / 300) for step in logged] for name in ("loss_real", "loss_fake", "loss_generator")}
+    curves |= changes.pop("curves", {})
+    for key, value in changes.items():
+        scores[key] = value
+    return Seed(scores, {"shares": EVEN}, curves)
+
+
+DATA = {"wgan_lp": "svhn", "mlp": "mnist"} | dict.fromkeys(rules.GRID, "cifar10") | dict.fromkeys(rules.CUB, "cub200")
+
+
+def assessed(name: str, steps: int = 10_000, data: dict[str, str] | None = None, **seeds: Seed) -> Claim:
+    """Test one claim on runs of one seed each; the runs that are not given are ordinary ones."""
+    rule, runs = rules.RULES[name]
+    asked = {run: {"0": seeds.get(run, seed())} for run in runs}
+    facts = [
+        {
+            "data": (data or DATA)[run],
+            "generator steps": steps,
+            "stored generators": len(at["0"].steps),
+            "logged rows": len(at["0"].curves["step"]),
+        }
+        for run, at in asked.items()
+    ]
+    return assess(TEXTS, name, rule, per_seed(asked), facts)
+
+
+def distances(**values: float) -> dict[str, Seed]:
+    return {run: seed(frechet_distance=value) for run, value in values.items()}
+
+
+REPORTED = distances(jsd_1=124.5, jsd_2=40.9, jsd_3=33.1, w1_2=84.3, w1_3=24.9)
+ROUND = {"loss_real": list(np.linspace(0, 1, 100) ** 2), "loss_fake": list(np.linspace(1, 0, 100) ** 2)}
+WITH_FALL = list(np.linspace(1.0, 0.1, 100))  # falls with the distance
+WITH_RISE = list(np.linspace(0.1, 1.0, 100))
+LATENT_WORSE = {
+    way: {"frechet_distance": [40.0 + 10 * min(n, 10 - n) for n in range(11)], "sharpness": [1.0] * 11}
+    for way in ("latent", "pixel")
+}
+JUMP = {"latent": {"entropy": [0.2] * 5 + [0.4] + [0.2] * 5, "largest_step": 0.6}}
+SURE = {"latent": {"entropy": [0.2] * 11, "largest_step": 0.2}}
+TEN = {"steps": list(range(1000, 11000, 1000))}
+
+
+def curve(values: list[float]) -> dict[str, Any]:
+    filler = {key: [1.0] * len(values) for key in ("inception_score", "sharpness")}
+    return TEN | {"stored": {"frechet_distance": values, **filler}}
+
+
+RISES, FALLS = curve([50.0 - n for n in range(9)] + [60.0]), curve([50.0 - n for n in range(10)])
+ODD = {"flips": [0.9] * 12, "colour": [1.0] * 12, "entropy": [1.0] * 12, "overlap": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "yes", "no"),
+    [
+        ("C10", {}, {"wgan_lp": seed(stored={"frechet_distance": FALLING[::-1]})}),
+        ("C10", {}, {"wgan_lp": seed(stored={"sharpness": [1.0, 1.0, 1.0, 0.9, 0.8, 0.7, 0.5]})}),
+        ("C11", {"wgan_lp": seed(shares=[0.1, 0.01, 0.2, 0.1, 0.1, 0.3, 0.18, 0.01, 0.1, 0.0])}, {}),
+        ("C12", {}, {"wgan_lp": seed(perturbations={"1": ODD, "10": ODD})}),
+        (
+            "C13",
+            {},
+            {
+                "wgan_lp": seed(
+                    perturbations={"10": ODD | {"flips": [n / 12 for n in range(12)], "colour": list(range(12))}}
+                )
+            },
+        ),
+        ("C14", {}, {"wgan_lp": seed(perturbations={"100": ODD})}),
+        ("C15", {}, {"wgan_lp": seed(interpolations=LATENT_WORSE)}),
+        ("C16", {}, {"wgan_lp": seed(interpolations=LATENT_WORSE)}),
+        ("C17", {}, {"wgan_lp": seed(gradient_norms={"above_1.1": 0.2, "percentile_99": 2.0})}),
+        ("C40", REPORTED, REPORTED | distances(w1_3=50.0)),
+        ("C41", distances(w1_2=20.0, w1_3=20.0), REPORTED),
+        (
+            "C42",
+            {run: seed(curves={"test_jsd": WITH_RISE}) for run in ("jsd_2", "jsd_3")},
+            {"jsd_2": seed(curves={"test_jsd": WITH_FALL})},
+        ),
+        (
+            "C43",
+            {run: seed(curves={"test_w1": WITH_FALL, "test_jsd": WITH_RISE}) for run in rules.GRID},
+            {"w1_2": seed(curves={"test_w1": WITH_RISE})},
+        ),
+        (
+            "C44",
+            {"jsd_1": seed(frechet_distance=99.0, inception_score=1.0, curves={"jsd": [0.69] * 90 + [0.5] * 10})},
+            {"jsd_1": seed(frechet_distance=99.0, inception_score=1.0)},
+        ),
+        (
+            "C45",
+            {run: seed(frechet_distance=10.0 * n, inception_score=9.0 - n) for n, run in enumerate(rules.GRID)},
+            {run: seed(frechet_distance=10.0 * n, inception_score=float(n)) for n, run in enumerate(rules.GRID)},
+        ),
+        ("C60", distances(vanilla=130.7, lsgan=78.7, wgan_gp=50.8), distances(vanilla=70.0, lsgan=78.7, wgan_gp=50.8)),
+        (
+            "C61",
+            {"vanilla": seed(**RISES), "lsgan": seed(**FALLS), "wgan_gp": seed(**FALLS)},
+            {"vanilla": seed(**FALLS), "lsgan": seed(**FALLS), "wgan_gp": seed(**RISES)},
+        ),
+        (
+            "C62",
+            {
+                run: seed(**curve([50.0 + sign * n for sign in (1, -1) * 5]))
+                for n, run in zip((3, 2, 1), rules.CUB, strict=True)
+            },
+            {
+                run: seed(**curve([50.0 + sign * n for sign in (1, -1) * 5]))
+                for n, run in zip((1, 2, 3), rules.CUB, strict=True)
+            },
+        ),
+        ("C65", {}, {"wgan_gp": seed(curves={"gradient_norm": [1.0] * 50 + [1.5] * 50})}),
+        ("C65", {}, {"wgan_gp": seed(curves={"gradient_norm_spread": [0.1] * 50 + [0.5] * 50})}),
+        ("C66", {"vanilla": seed(traversal={"unevenness": 5.0})}, {"lsgan": seed(traversal={"unevenness": 5.0})}),
+        ("C67", {"lsgan": seed(diversity=0.5, recall=0.1)}, {"lsgan": seed(diversity=0.9, recall=0.1)}),
+        ("C83", {}, {"mlp": seed(curves=ROUND)}),
+        ("C84", {"mlp": seed(shares=[0.0, 0.18, 0.05, 0.05, 0.18, 0.02, 0.02, 0.18, 0.16, 0.16])}, {}),
+        ("C85", {}, {"mlp": seed(stored={"inception_score": [5.0] * 7})}),
+        ("C86", {}, {"mlp": seed(interpolations=JUMP)}),
+        ("C86", {}, {"mlp": seed(interpolations=SURE)}),
+    ],
+)
+def test_each_claim_can_be_confirmed_and_not(name: str, yes: dict[str, Seed], no: dict[str, Seed]) -> None:
+    confirmed, refuted = (assessed(name, **runs) for runs in (yes, no))
+    assert (confirmed.verdict, refuted.verdict) == ("confirmed (1 seed)", "not confirmed (1 seed)")
+    assert confirmed.found != refuted.found or name == "C86"
+    assert confirmed.figure
+
+
+def test_every_claim_of_the_family_that_compares_runs_has_a_rule() -> None:
+    others = {"C46", "C47", "C63", "C64"}  # which no seed changes
+    expected = {f"C{n}" for n in (*range(10, 18), *range(40, 48), *range(60, 68), *range(83, 87))}
+    assert set(rules.RULES) == expected - others
+
+
+def test_short_runs_and_other_data_carry_no_verdict_on_what_needs_scale() -> None:
+    assert assessed("C40", **REPORTED).limit == ""
+    assert assessed("C40", steps=200, **REPORTED).verdict == (
+        "not testable at this scale: 200 generator steps, at least 4,000 needed"
+    )
+    other = dict.fromkeys(DATA, "shapes32")
+    limit = assessed("C40", data=other, **REPORTED).limit
+    assert limit == "data is cifar10 in the report, shapes32 here"
+    assert assessed("C61").limit == "7 stored generators, at least 10 needed"
+    brief = {"step": [1, 2, 3], **{name: [0.0, 1.0, 0.0] for name in ("loss_real", "loss_fake", "loss_generator")}}
+    assert assessed("C83", mlp=seed(curves=brief)).limit == "3 logged rows, at least 30 needed"
+    assert assessed("C13", steps=4000, data=other).limit == ""
+
+
+def test_what_was_not_measured_is_not_run() -> None:
+    assert assessed("C14", wgan_lp=seed(perturbations={"1": ODD, "10": ODD})).verdict == "not run"
+    assert assessed("C12", wgan_lp=seed(perturbations={"5": ODD})).verdict == "not run"
+
+
+def test_seeds_are_counted_and_only_shared_ones_compared() -> None:
+    low, high = seed(frechet_distance=10.0), seed(frechet_distance=90.0)
+    middle = seed(frechet_distance=50.0)
+    runs = {
+        "vanilla": {"0": high, "1": low, "2": high},
+        "lsgan": {"0": middle, "1": middle},
+        "wgan_gp": {"0": low, "1": high},
+    }
+    claim = assess(TEXTS, "C60", rules.order, per_seed(runs))
+    assert claim.verdict == "confirmed in part (1 of 2 seeds)"
+    assert claim.found == "vanilla 90 / 10, LSGAN 50, WGAN-GP 10 / 90"
+
+
+def average(steps: int = 4000, **trainings: tuple[float, float]) -> Claim:
+    return assess(TEXTS, "C46", rules.average, {"": trainings} if trainings else {}, [{"generator steps": steps}])
+
+
+def test_the_average_is_compared_with_the_generator_itself_where_there_is_one() -> None:
+    both = average(jsd_2=(30.0, 40.0), w1_3=(30.0, 20.0))
+    assert both.verdict == "confirmed in part"
+    assert both.found == "jsd_2: 30 against 40, w1_3: 30 against 20"
+    assert average(jsd_2=(30.0, 40.0)).verdict == "confirmed"
+    assert average().verdict == "not run"
+    short = average(9, jsd_2=(30.0, 40.0))
+    assert short.verdict == "not testable at this scale: 9 generator steps, at least 4,000 needed"
+
+
+def test_time_is_compared_by_counts() -> None:
+    assert rules.speed(jsd_1=100, jsd_2=101, jsd_3=150).holds == (True,)
+    assert rules.speed(jsd_1=100, jsd_2=160, jsd_3=150).holds == (False,)
+
+
+def test_the_reasoning_on_vanishing_gradients_is_corrected() -> None:
+    sigmoid = 1 / (1 + math.exp(-6))
+    outputs = torch.tensor(OUTPUTS, requires_grad=True)
+    sizes = {name: gradient(name, outputs).tolist() for name in LOSSES}
+    rejected = assess(TEXTS, "C63", rules.rejected, {"": sizes})
+    assert rejected.verdict == "not confirmed"
+    assert f"jsd {(1 - sigmoid) / 2:.2g}, ns {sigmoid:.2g}, lsgan 7, w1 1" in rejected.found
+    accepted = assess(TEXTS, "C64", rules.accepted, {"": sizes})
+    assert accepted.verdict == "confirmed"
+    assert "lsgan 2, 5" in accepted.found
+    assert rules.rejected(**sizes | {"ns": [0.01, 0.9, 0.9]}).holds == (True,)
+    assert rules.accepted(**sizes | {"lsgan": [7.0, 0.5, 0.1]}).holds == (False,)
+
+
+def test_a_wave_is_found_with_its_period_and_a_trend_is_none() -> None:
+    rows = np.arange(200)
+    period, height = rules.wave(list(np.sin(2 * np.pi * rows / 25) + 0.02 * rows))
+    assert period == pytest.approx(25, abs=1)
+    assert height > 0.7
+    assert rules.wave(list(2.0 * rows))[1] < 0.3  # nothing is left of a line but rounding
+    noise = np.random.default_rng(0).normal(size=200)
+    assert rules.wave(list(noise))[1] < 0.3
+
+
+def test_rank_correlation_of_what_does_not_vary_is_unknown() -> None:
+    assert math.isnan(rules.correlation([1, 1, 1], [1, 2, 3]))
+    assert math.isnan(rules.correlation([1, 2], [1, 2]))
+    assert rules.correlation([1, 2, 3], [9, 5, 2]) == pytest.approx(-1)
+    assert rules.correlation([1, 2, 3, 4, 5], [5, 4, 3, 1, 2]) == -0.9  # one swap of neighbours, and no rounding
+    x, y = [3, 1, 4, 1, 5, 9, 2], [2, 7, 1, 8, 2, 8, 1]  # with ties
+    assert rules.correlation(x, y) == pytest.approx(spearmanr(x, y).statistic, abs=1e-12)
+
+
+def test_agreement_takes_the_row_logged_nearest_and_leaves_the_start_out() -> None:
+    rows = {"step": [1000, 2000, 4000, 6000, 8000, 10000], "test_jsd": [9.0, 8.0, 1.0, 2.0, 3.0, 4.0]}
+    training = seed(curves=rows)
+    assert rules.agreement(training, "test_jsd", after=0.4) == pytest.approx(-1)  # four generators, from 4,000 on
+    assert rules.agreement(training, "test_jsd") > -1
