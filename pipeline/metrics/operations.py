@@ -18,7 +18,7 @@ def everything(func: Any, args: tuple[Any, ...], result: Tensor) -> int:
     """Count results of an elementwise operation, terms of a sum or mean, 2/3 d^3 of the LU factors of a d x d matrix.
 
     Raises:
-        NotImplementedError: at an operator it does not know.
+        NotImplementedError: At an operator it does not know.
     """
     name = str(func)
     if name in ("aten.sum.dim_IntList", "aten.mean.dim"):
@@ -39,7 +39,7 @@ class Operations(TorchDispatchMode):
     mode does not support second derivatives.
 
     Args:
-        rule: counts every other operator.
+        rule: Counts every other operator.
     """
 
     def __init__(self, rule: Rule = everything) -> None:

@@ -159,12 +159,12 @@ def test_convolutional_networks_say_which_images_they_make(shape):
 
 def test_power_iterations_are_float32_where_autocast_is_on():
     _, critic, shape = small("residual", spectral_norm=True)
-    seen = []
+    modes = []
     layer = critic[0][0].parametrizations.weight[0].module
-    layer.register_forward_hook(lambda *_: seen.append(torch.is_autocast_enabled("cpu")))
+    layer.register_forward_hook(lambda *_: modes.append(torch.is_autocast_enabled("cpu")))
     with torch.autocast("cpu", torch.bfloat16):
         assert critic(torch.randn(2, *shape)).dtype == torch.bfloat16
-    assert seen == [False]
+    assert modes == [False]
 
 
 @pytest.mark.parametrize("warmup", [False, True])

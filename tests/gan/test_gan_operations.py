@@ -23,7 +23,7 @@ def test_a_penalty_adds_the_gradient_in_the_images_and_its_own_gradients() -> No
     on_real = critic_step(MLP, replace(OBJECTIVE, penalty="r1"), BATCH) - plain
     # g = W1^T (mask * w2): a pass back through both layers, whose two factors each get a gradient
     assert on_real >= LAYER + HEAD + 2 * LAYER
-    # interpolated points cost a forward pass and its gradients besides
+    # interpolated points need a forward pass and its gradients besides
     between = critic_step(MLP, replace(OBJECTIVE, penalty="gp"), BATCH) - plain
     assert between > on_real + LAYER
 

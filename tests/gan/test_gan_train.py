@@ -78,14 +78,14 @@ def players(steep=False, dtype=torch.float32, network=NETWORK, precision="fp32",
 def plain_critic_loss(critic, real, fake, name, shares):
     """The formulas of the table in `pipeline.gan.penalties`, written for one image at a time."""
     loss = (softplus(-critic(real)).mean() + softplus(critic(fake)).mean()) / 2
-    costs = []
+    penalties = []
     for x, y, t in zip(real, fake, shares, strict=True):
         point = {"r1": x, "r2": y, "gp": t * x + (1 - t) * y, "lp": t * x + (1 - t) * y}[name]
         point = point[None].clone().requires_grad_()
         (gradient,) = torch.autograd.grad(critic(point)[0], point, create_graph=True)
         norm = gradient.pow(2).sum().sqrt()
-        costs.append({"r1": norm**2, "r2": norm**2, "gp": (norm - 1) ** 2, "lp": (norm - 1).relu() ** 2}[name])
-    return loss + 0.7 * torch.stack(costs).mean()
+        penalties.append({"r1": norm**2, "r2": norm**2, "gp": (norm - 1) ** 2, "lp": (norm - 1).relu() ** 2}[name])
+    return loss + 0.7 * torch.stack(penalties).mean()
 
 
 @pytest.mark.parametrize("name", ["r1", "r2", "gp", "lp"])
@@ -149,12 +149,12 @@ def test_the_critic_step_returns_what_it_measured():
     critic, fake = trainer.critic.network, trainer.generator.network(latents).detach()
     with torch.no_grad():
         on_real, on_fake = critic(real), critic(fake)
-    loss_real, loss_fake, cost, jsd, w1 = trainer.critic_step(real, latents, shares, 0).tolist()
+    loss_real, loss_fake, penalty, jsd, w1 = trainer.critic_step(real, latents, shares, 0).tolist()
     assert loss_real == pytest.approx(softplus(-on_real).mean().item() / 2, rel=1e-4)
     assert loss_fake == pytest.approx(softplus(on_fake).mean().item() / 2, rel=1e-4)
     assert w1 == pytest.approx((on_real.mean() - on_fake.mean()).item(), rel=1e-2, abs=1e-5)
     assert jsd == pytest.approx(np.log(2) - loss_real - loss_fake, abs=1e-5)
-    assert 0 < cost < 1.1  # an untrained critic is nearly flat: (0 - 1)^2
+    assert 0 < penalty < 1.1  # an untrained critic is nearly flat: (0 - 1)^2
 
 
 def test_a_lazy_penalty_is_rare_and_heavier():
@@ -203,12 +203,12 @@ def test_batches_are_shuffled_epochs_and_a_function_of_their_number():
 
 
 def test_what_a_run_leaves_behind(data, tmp_path):
-    seen = []
-    output = train(data, tmp_path, log=lambda seed, step, row: seen.append((seed, step)))
+    logged = []
+    output = train(data, tmp_path, log=lambda seed, step, row: logged.append((seed, step)))
     names = {f"seed_{s}{part}.safetensors" for s in (0, 1) for part in ("", "-step_0", "-step_3", "-raw", "-critic")}
     assert set(contents(output)) == names | {"network.json", "history.csv"}
     rows = history.read(output / "history.csv")
-    assert [(row["seed"], row["step"]) for row in rows] == seen == [(s, n) for s in (0, 1) for n in (2, 4, 6)]
+    assert [(row["seed"], row["step"]) for row in rows] == logged == [(s, n) for s in (0, 1) for n in (2, 4, 6)]
     assert all(np.isfinite(list(row.values())).all() for row in rows)
     trained = TrainedGan.load(output)
     assert (trained.network, trained.shape, trained.snapshots) == (NETWORK, (3, 32, 32), (0, 3, 6))

@@ -1,7 +1,7 @@
 """A CUDA graph for a CPU: operations are recorded below autograd and replayed on the tensors they were recorded with.
 
 As with a CUDA graph, recording changes nothing, Python does not run again, its numbers are those of the recording, and
-results lie where they lay; what reads from the device or draws random numbers cannot be recorded.
+results lie where they lay; what reads from the device or samples random numbers cannot be recorded.
 """
 
 from contextlib import contextmanager, nullcontext
@@ -32,7 +32,7 @@ class Tape(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         assert func._schema.name not in SYNCHRONISING, f"{func} reads from the device"
-        assert torch.Tag.nondeterministic_seeded not in func.tags, f"{func} draws random numbers"
+        assert torch.Tag.nondeterministic_seeded not in func.tags, f"{func} samples random numbers"
         rules = func._schema.arguments
         given = dict(zip((rule.name for rule in rules), args, strict=False)) | kwargs
         written = [given.get(rule.name) for rule in rules if rule.alias_info and rule.alias_info.is_write]

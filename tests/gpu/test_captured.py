@@ -83,7 +83,7 @@ def test_a_frozen_learning_rate_would_be_noticed(monkeypatch):
     assert not all(torch.equal(wanted, found) for wanted, found in pairs)
 
 
-@pytest.mark.parametrize("mistake", ["reads", "draws"])
+@pytest.mark.parametrize("mistake", ["reads", "samples"])
 @pytest.mark.skipif(DEVICE.type == "cuda", reason="a real recording is spoilt by such a step")
 def test_steps_that_cannot_be_recorded_are_refused(mistake):
     def step(_, x):
