@@ -1,13 +1,17 @@
-"""Training epoch and log-likelihood of experiment A against plain PyTorch: `python -m benchmarks.vae [--threads N]`.
+"""Training and likelihood of experiment A against plain PyTorch: `python -m benchmarks.vae [--threads N] [--rounds N]`.
 
-The plain forms are those of other libraries: a DataLoader, `nn.ELU`, `binary_cross_entropy_with_logits` and Adam as it
-comes; a log-likelihood that goes image by image. Both sides compute the same quantities on the same images.
+The plain forms are those of other libraries: a DataLoader, and Adam as it comes; a log-likelihood that goes image by
+image. Both sides compute the same quantities on the same images. A profile shows where the time of our side goes.
 """
 
 import argparse
 import copy
-from concurrent.futures import ProcessPoolExecutor
-from functools import cache
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import cache, partial
 from multiprocessing import get_context
 
 import torch
@@ -15,27 +19,39 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from benchmarks.machine import alternate, describe, matmul_rate
-from pipeline.metrics.likelihood import log_mean_exp, log_weights, nested_estimates
+from benchmarks.machine import alternate, describe, matmul_rate, verdict
+from pipeline.data.store import DataSet
+from pipeline.metrics.likelihood import log_mean_exp
 from pipeline.runtime.device import prepare
-from pipeline.runtime.seeding import generator, seeded
-from pipeline.vae.network import Elu, Vae, build
-from pipeline.vae.train import train_epoch
+from pipeline.runtime.seeding import generator
+from pipeline.vae.likelihood import importance_sampled
+from pipeline.vae.model import Description, Vae
+from pipeline.vae.observation import Observation
+from pipeline.vae.settings import Network, Objective, Optimiser, Schedule, Training
+from pipeline.vae.train import VaeTrainee
 
-IMAGES, BATCH, SCORED, SAMPLES = 64 * 150, 64, 40, 200
+SHAPE, IMAGES, BATCH, RATE = (1, 28, 28), 64 * 150, 64, 3e-4
+SCORED, SAMPLES = 100, 200  # what the stage `likelihood` computes between two checkpoints
+NETWORK = Network("mlp", hidden=300, latent=100, posterior="gaussian", flow_layers=0, logit_shift=5.0)
+OBJECTIVE = Objective("bernoulli", beta=1.0, beta_schedule="constant", kl="analytic", kl_samples=None)
+ROWS = 8  # of a profile
+
+FIRST_STEP = """
+import torch
+from {module} import Adam
+weight = torch.nn.Parameter(torch.ones(2))
+optimiser = Adam([weight], lr=0.1)
+weight.sum().backward()
+optimiser.step()
+"""
 
 
 class Plain(nn.Module):
-    """The same network out of PyTorch's own layers."""
+    """The same network, with the same weights, without our model around it."""
 
     def __init__(self, model: Vae) -> None:
         super().__init__()
-        self.encoder, self.decoder = (self._layers(part) for part in (model.encoder, model.decoder))
-
-    @staticmethod
-    def _layers(part: nn.Module) -> nn.Sequential:
-        assert isinstance(part, nn.Sequential)
-        return nn.Sequential(*(nn.ELU() if isinstance(layer, Elu) else copy.deepcopy(layer) for layer in part))
+        self.encoder, self.decoder = copy.deepcopy(model.encoder), copy.deepcopy(model.decoder)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         mean, logvar = self.encoder(x).chunk(2, -1)
@@ -68,76 +84,115 @@ def plain_log_likelihood(model: Plain, images: Tensor) -> float:
     return total / len(images)
 
 
-def our_log_likelihood(model: Vae, images: Tensor, half: bool = False) -> float:
-    with torch.autocast("cpu", torch.bfloat16, enabled=half):
-        parts = [log_weights(model, part, SAMPLES, generator(0, "benchmark")) for part in images.split(10)]
-    return nested_estimates(torch.cat(parts), [SAMPLES]).mean().item()
+@cache
+def trainee(precision: str) -> VaeTrainee:
+    """Return an autoencoder in training on random images, once per process."""
+    images = (torch.rand(IMAGES, *SHAPE, generator=generator(0, "images")) < 0.2).to(torch.uint8)
+    data = DataSet({"name": "noise", "levels": 2}, {"train": images}, {})
+    schedule = Schedule(epochs=1, batch=BATCH, snapshots=(), seeds=(0,))
+    settings = Training(NETWORK, OBJECTIVE, Optimiser(RATE, clip_norm=0.0), schedule, precision)
+    return VaeTrainee(0, data, Description(NETWORK, SHAPE, Observation.of("bernoulli", data), precision), settings)
 
 
 @cache
-def material() -> tuple[Vae, Plain, Tensor]:
-    """Return our network, the plain one with the same weights, and images, once per process."""
-    with seeded(0, "init"):
-        ours = build(
-            network="mlp", shape=(1, 28, 28), hidden=300, latent=100, posterior="gaussian", flow_layers=0,
-            logit_shift=5.0, observation={"likelihood": "bernoulli", "pixels": 784, "step": 1.0, "lowest": 0.0},
-        )  # fmt: skip
-    images = (torch.rand(IMAGES, 1, 28, 28, generator=generator(0, "images")) < 0.2).to(torch.uint8)
-    return ours, Plain(ours), images
+def plain() -> tuple[Plain, torch.optim.Optimizer, Tensor]:
+    """Return the plain network, its optimiser and the same images, once per process."""
+    ours = trainee("fp32")
+    model = Plain(ours.model)
+    return model, torch.optim.Adam(model.parameters(), lr=RATE), ours.images.float()
 
 
-def piece(name: str) -> None:
-    """Carry out one of the timed pieces."""
-    ours, plain, images = material()
-    match name:
-        case "plain training":
-            plain_epoch(plain, torch.optim.Adam(plain.parameters(), lr=3e-4), images.float())
-        case "our training":
-            optimiser = torch.optim.Adam(ours.parameters(), lr=3e-4, fused=True)
-            random = generator(0, "epoch")
-            train_epoch(ours, optimiser, images, random, batch=BATCH, beta=1.0, kl_samples=None, clip_norm=0.0)
-        case "plain likelihood":
-            plain_log_likelihood(plain, images[:SCORED].float())
-        case "our likelihood":
-            our_log_likelihood(ours, images[:SCORED].float())
-        case "our likelihood, bfloat16":
-            our_log_likelihood(ours, images[:SCORED].float(), half=True)
+def piece(work: str, precision: str | None) -> None:
+    """Run one of the timed pieces, ours in a precision or the plain one."""
+    if precision is None:
+        model, optimiser, images = plain()
+        plain_epoch(model, optimiser, images) if work == "epoch" else plain_log_likelihood(model, images[:SCORED])
+    elif work == "epoch":
+        trainee(precision).advance(1)
+    else:
+        ours = trainee(precision)
+        importance_sampled(ours.model, ours.images[:SCORED], [SAMPLES], generator(0, "benchmark"))
+
+
+def profile(work: str, precision: str) -> str:
+    """Return the operations in which a piece of ours spends its time, with their shares and calls."""
+    piece(work, precision)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as recorded:
+        piece(work, precision)
+    found = sorted(recorded.key_averages(), key=lambda each: -each.self_cpu_time_total)
+    total = sum(each.self_cpu_time_total for each in found)
+    lines = [f"{each.self_cpu_time_total / total:6.1%}  {each.count:6d} x {each.key}" for each in found[:ROWS]]
+    return "\n".join([f"{work}, {precision}: share of the time, calls, operation", *lines])
 
 
 def start(ours: bool, threads: int) -> None:
-    """Set up a process: ours as our stages do, the other as PyTorch comes."""
+    """Set up a process: ours as the stages do, the other as PyTorch comes."""
     if ours:
         prepare()
     torch.set_num_threads(threads)
 
 
+@contextmanager
+def sides(threads: int) -> Iterator[tuple[Executor, Executor]]:
+    """Yield a process for the plain side and one for ours, whose allocator is set up otherwise."""
+    with (
+        ProcessPoolExecutor(1, get_context("spawn"), start, (False, threads)) as theirs,
+        ProcessPoolExecutor(1, get_context("spawn"), start, (True, threads)) as ours,
+    ):
+        yield theirs, ours
+
+
+def compare(work: str, flops: float, rates: dict[str, float], processes: Sequence[Executor], rounds: int) -> list[str]:
+    """Time one piece of work in every precision against the plain form; return the lines of the verdict."""
+    theirs, ours = processes
+    pieces: dict[str, Callable[[], object]] = {"plain": lambda: theirs.submit(piece, work, None).result()}
+    for precision in rates:
+        pieces[precision] = partial(lambda name: ours.submit(piece, work, name).result(), precision)
+    seconds = alternate(pieces, rounds)
+    for name, value in seconds.items():
+        share = flops / value / rates.get(name, rates["fp32"])
+        print(f"{work}, {name}: {value:.3f} s, {share:.0%} of the rate of a matrix product")
+    for precision in rates:
+        print(ours.submit(profile, work, precision).result())
+    return [
+        verdict(
+            f"{work} of experiment A in {precision}",
+            "plain PyTorch in fp32",
+            seconds["plain"] / seconds[precision],
+            rounds,
+        )
+        for precision in rates
+    ]
+
+
+def compare_starts(rounds: int) -> list[str]:
+    """Time a process that takes one step of Adam, our class against torch's; return the line of the verdict."""
+    modules = {"ours": "pipeline.runtime.adam", "torch": "torch.optim"}
+    pieces: dict[str, Callable[[], object]] = {
+        name: partial(subprocess.run, [sys.executable, "-c", FIRST_STEP.format(module=module)], check=True)
+        for name, module in modules.items()
+    }
+    seconds = alternate(pieces, rounds)
+    print(f"process with one step of Adam: {seconds['ours']:.2f} s, with torch.optim.Adam {seconds['torch']:.2f} s")
+    return [verdict("process with one step of Adam", "torch.optim.Adam", seconds["torch"] / seconds["ours"], rounds)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     print(describe())
-    rates = {dtype: matmul_rate(dtype) for dtype in (torch.float32, torch.bfloat16)}
-    print(f"matmul: float32 {rates[torch.float32] / 1e9:.0f}, bfloat16 {rates[torch.bfloat16] / 1e9:.0f} GFLOP/s")
-    ours, _, _ = material()
-    training = 6 * sum(parameter.numel() for parameter in ours.parameters()) * IMAGES
-    scoring = 2 * sum(parameter.numel() for parameter in ours.decoder.parameters()) * SCORED * SAMPLES
-    # a process for each side: the setting of the allocator in `prepare` would speed up the plain side too
-    with (
-        ProcessPoolExecutor(1, get_context("spawn"), start, (False, arguments.threads)) as plain_side,
-        ProcessPoolExecutor(1, get_context("spawn"), start, (True, arguments.threads)) as our_side,
-    ):
-        for work, names in {
-            training: ("plain training", "our training"),
-            scoring: ("plain likelihood", "our likelihood", "our likelihood, bfloat16"),
-        }.items():
-            sides = {name: plain_side if name.startswith("plain") else our_side for name in names}
-            pieces = {name: (lambda n=name, s=side: s.submit(piece, n).result()) for name, side in sides.items()}
-            times = alternate(pieces, arguments.rounds)
-            for name, seconds in times.items():
-                share = work / seconds / rates[torch.bfloat16 if "bfloat16" in name else torch.float32]
-                print(f"{name}: {seconds:.3f} s, ratio {times[names[0]] / seconds:.2f}, {share:.0%} of matmul")
+    rates = {name: matmul_rate(dtype) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))}
+    print(f"matrix product: {', '.join(f'{rate / 1e9:.0f} GFLOP/s in {name}' for name, rate in rates.items())}")
+    model = trainee("fp32").model
+    weights, decoded = (sum(each.numel() for each in part.parameters()) for part in (model, model.decoder))
+    lines = compare_starts(arguments.rounds)
+    with sides(arguments.threads) as processes:
+        for work, flops in (("epoch", 6.0 * weights * IMAGES), ("likelihood", 2.0 * decoded * SCORED * SAMPLES)):
+            lines += compare(work, flops, rates, processes, arguments.rounds)
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

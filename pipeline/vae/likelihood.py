@@ -1,5 +1,6 @@
 """Scores of trained autoencoders on the test images: ELBO, importance-sampled log p(x), errors and pictures."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +119,25 @@ def _scores(model: Vae, images: DataSet, seed: int, settings: Scoring) -> dict[s
     return scores
 
 
+def importance_sampled(model: Vae, images: Tensor, samples: Sequence[int], random: torch.Generator) -> Tensor:
+    """Return for each image and each K the estimate L_K of log p(x) and the effective sample size.
+
+    Args:
+        model: The autoencoder.
+        images: Images, uint8 `(n, c, h, w)`.
+        samples: Values of K, each a divisor of the largest.
+        random: Source of the samples.
+
+    Returns:
+        float64 `(n, 2, len(samples))`.
+    """
+    weights = log_weights(model, model.observation.scale(images), max(samples), random)
+    sizes = torch.stack([effective_sample_size(weights, k) for k in samples], 1)
+    return torch.stack([nested_estimates(weights, samples), sizes], 1)
+
+
 def _log_likelihood(
-    model: Vae, images: Tensor, samples: tuple[int, ...], seed: int, checkpoint: Checkpoint, progress: Any
+    model: Vae, images: Tensor, samples: Sequence[int], seed: int, checkpoint: Checkpoint, progress: Any
 ) -> dict[str, dict[str, float]]:
     """Return value, standard error over images and effective sample size for each K."""
     done: list[Tensor] = checkpoint.load() or []
@@ -127,9 +145,7 @@ def _log_likelihood(
     parts = images.split(max(1, WEIGHTS // max(samples)))
     for number, part in enumerate(parts[len(done) :], len(done)):
         random = generator(seed, "importance", number, device=images.device)
-        weights = log_weights(model, model.observation.scale(part), max(samples), random)
-        sizes = torch.stack([effective_sample_size(weights, k) for k in samples], 1)
-        done.append(torch.stack([nested_estimates(weights, samples), sizes]).transpose(0, 1))
+        done.append(importance_sampled(model, part, samples, random))
         checkpoint.save(done)
         progress.update(len(part))
     estimates, sizes = torch.cat(done).unbind(1)

@@ -86,7 +86,8 @@ class Observation:
         r"""Return bits per dimension of the stored levels for a log density (or log probability) of x in nats.
 
         A level stands for an interval of one spacing around it. With noise uniform over the interval, Jensen's
-        inequality gives, in closed form, $\log P(\mathrm{level}) \ge \log p(x) + d\,(\log \Delta - \Delta^2 / 24 \sigma^2)$.
+        inequality gives in closed form
+        $\log P(\mathrm{level}) \ge \log p(x) + d\,(\log \Delta - \Delta^2 / 24 \sigma^2)$.
 
         Reference: Theis, van den Oord & Bethge, A Note on the Evaluation of Generative Models, ICLR 2016.
         """

@@ -42,12 +42,12 @@ def train(data: Path, output: Path, settings: Training, context: Context) -> Non
     images, schedule = store.load(data, context.device), settings.schedule
     observation = Observation.of(settings.objective.likelihood, images)
     description = Description(settings.network, tuple(images.card["shape"]), observation, settings.precision)
-    trainees = {weights.name(seed): partial(Trainee, seed, images, description, settings) for seed in schedule.seeds}
+    trainees = {weights.name(seed): partial(VaeTrainee, seed, images, description, settings) for seed in schedule.seeds}
     training.train(trainees, Duration("epoch", schedule.epochs, snapshots=schedule.snapshots), output, context)
     files.write(output / FILE, description)
 
 
-class Trainee:
+class VaeTrainee:
     """An autoencoder in training.
 
     Args:
@@ -60,8 +60,8 @@ class Trainee:
     remedy = "a smaller learning_rate or clip_norm"
 
     def __init__(self, seed: int, images: DataSet, description: Description, settings: Training) -> None:
-        self._seed, self._data, self._images, self._settings = seed, images, images.split("train"), settings
-        self._device = self._images.device
+        self._seed, self._data, self.images, self._settings = seed, images, images.split("train"), settings
+        self._device = self.images.device
         with seeded(seed, "init"):
             self.model = description.build().to(self._device)
         self.optimiser = Adam(self.model.parameters(), settings.optimiser.learning_rate)
@@ -74,13 +74,13 @@ class Trainee:
         beta = self._beta(number)
         weight = torch.full((), beta or 0.0, device=self._device)
         self._total = torch.zeros((), device=self._device)
-        for index in epoch_batches(len(self._images), self._settings.schedule.batch, random):
+        for index in epoch_batches(len(self.images), self._settings.schedule.batch, random):
             noise = self._noise(len(index), random, with_kl=bool(beta))
             self._total += self._step(bool(beta), index, weight, *noise)
 
     def measure(self, number: int) -> Mapping[int, Row]:
         """Return the mean loss of the epoch over its images, and the terms of the objective on held-out images."""
-        row, beta = {"train_loss": self._total.item() / len(self._images)}, self._beta(number)
+        row, beta = {"train_loss": self._total.item() / len(self.images)}, self._beta(number)
         for split in self._data.held_out:
             random = generator(self._seed, split, number, device=self._device)
             means = summary(self.model, terms(self.model, self._data.split(split), random), beta)
@@ -102,7 +102,7 @@ class Trainee:
 
     def _descend(self, with_kl: bool, index: Tensor, beta: Tensor, *noise: Tensor) -> Tensor:
         """Descend one step on the images with these indices; return the sum of their losses."""
-        x = self.model.observation.scale(self._images[index])
+        x = self.model.observation.scale(self.images[index])
         loss = losses(self.model, x, beta if with_kl else None, *noise).sum()
         self.optimiser.zero_grad()
         (loss / len(x)).backward()

@@ -7,7 +7,7 @@ from pipeline.runtime.errors import UserError
 from pipeline.runtime.seeding import generator
 from pipeline.vae import model as models
 from pipeline.vae.observation import Observation
-from pipeline.vae.train import Trainee, losses, train
+from pipeline.vae.train import VaeTrainee, losses, train
 
 GREY, COLOUR = (1, 28, 28), (3, 32, 32)
 
@@ -43,7 +43,7 @@ def test_the_loss_of_a_flow_posterior_is_minus_the_elbo_of_its_sample(build):
 def trainee(strokes, describe, settings):
     data = store.load(strokes, "cpu")
     observation = Observation.of(settings.objective.likelihood, data)
-    return Trainee(0, data, models.Description(settings.network, GREY, observation, settings.precision), settings)
+    return VaeTrainee(0, data, models.Description(settings.network, GREY, observation, settings.precision), settings)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_gradients_in_bfloat16_point_where_those_in_single_precision_do(strokes,
 
     def gradient(precision):
         worker = trainee(strokes, describe, training(precision, hidden=32, **changes))
-        x = worker.model.observation.scale(worker._images[:50])
+        x = worker.model.observation.scale(worker.images[:50])
         noise = torch.randn(50, 5, generator=generator("noise"))
         losses(worker.model, x, 1.0, noise).mean().backward()
         return torch.cat([parameter.grad.flatten() for parameter in worker.model.parameters()])

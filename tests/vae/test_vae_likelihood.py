@@ -1,0 +1,119 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.data import store
+from pipeline.metrics.likelihood import rows
+from pipeline.runtime.checkpoint import Checkpoint
+from pipeline.runtime.context import Context
+from pipeline.vae import model as models
+from pipeline.vae import pictures
+from pipeline.vae.likelihood import score
+from pipeline.vae.settings import Scoring
+from pipeline.vae.train import train
+
+SCORING = Scoring(importance_samples=(1, 10), elbo_samples=3, batch=20, tsne=False)
+
+
+@pytest.fixture
+def scored(strokes, training, context, tmp_path):
+    """Return a function that trains with settings that differ, scores, and returns metrics and the output folder."""
+
+    def run(scoring=SCORING, **changes):
+        model, output = tmp_path / "model", tmp_path / "scores"
+        for folder in (model, output):
+            folder.mkdir(exist_ok=True)
+        train(strokes, model, training(**changes), replace(context, scratch=tmp_path / "training"))
+        score(strokes, model, output, scoring, context)
+        return json.loads((output / "metrics.json").read_text()), output
+
+    return run
+
+
+def test_the_bounds_rise_with_the_number_of_samples(scored):
+    metrics, _ = scored(seeds=(0, 1))
+    for scores in metrics["seeds"].values():
+        assert scores["log_likelihood"]["1"]["value"] < scores["log_likelihood"]["10"]["value"]
+        assert scores["log_likelihood"]["1"]["value"] == pytest.approx(scores["elbo"]["test"], rel=0.02)
+        assert scores["bits_per_dimension"]["log_likelihood"] < scores["bits_per_dimension"]["elbo"]
+        assert set(scores["elbo"]) == {"valid", "test"}
+    assert metrics["protocol"]["precision"] == "fp32"
+    assert sum(layer["parameters"] for layer in metrics["layers"]) == 784 * 8 + 8 + 72 + 90 + 48 + 72 + 784 * 9
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"posterior": "deterministic", "beta": None, "beta_schedule": None, "kl": None}, "given the latent itself"),
+        ({"likelihood": "cross_entropy"}, "no log-likelihood"),
+    ],
+)
+def test_where_there_is_no_elbo_the_protocol_says_why(scored, changes, reason):
+    metrics, _ = scored(replace(SCORING, importance_samples=None), **changes)
+    assert reason in metrics["protocol"]["elbo"]
+    assert not {"elbo", "log_likelihood", "bits_per_dimension"} & set(metrics["mean"])
+    assert metrics["mean"]["reconstruction"] > 0
+
+
+def test_in_bfloat16_the_likelihood_is_that_of_single_precision_to_two_thousandths(scored, tmp_path, strokes, context):
+    exact, output = scored(hidden=32, epochs=20)
+    described = json.loads((tmp_path / "model" / models.FILE).read_text())
+    (tmp_path / "model" / models.FILE).write_text(json.dumps(described | {"precision": "bf16"}))
+    score(strokes, tmp_path / "model", output, SCORING, replace(context, scratch=tmp_path / "other"))
+    rounded = json.loads((output / "metrics.json").read_text())
+    assert rounded["protocol"]["precision"] == "bf16"
+    for k in ("1", "10"):
+        value = rounded["mean"]["log_likelihood"][k]["value"]
+        assert value != exact["mean"]["log_likelihood"][k]["value"]
+        assert value == pytest.approx(exact["mean"]["log_likelihood"][k]["value"], rel=2e-3)
+
+
+def test_a_likelihood_that_was_interrupted_ends_with_the_same_numbers(scored, monkeypatch, strokes, tmp_path):
+    monkeypatch.setattr("pipeline.vae.likelihood.WEIGHTS", 100)  # ten images between two checkpoints
+    monkeypatch.setenv("PIPELINE_CHECKPOINT_SECONDS", "0")
+    _, output = scored()
+    whole, saved, plain = (output / "metrics.json").read_bytes(), [], Checkpoint.save
+
+    def interrupted(self, state, **options):
+        plain(self, state, **options)
+        saved.append(len(state))
+        if len(saved) == 2:
+            raise KeyboardInterrupt
+
+    context = Context(torch.device("cpu"), tmp_path / "again")
+    monkeypatch.setattr(Checkpoint, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        score(strokes, tmp_path / "model", output, SCORING, context)
+    score(strokes, tmp_path / "model", output, SCORING, context)
+    assert saved == [1, 2, 3, 4, 5]
+    assert (output / "metrics.json").read_bytes() == whole
+
+
+def test_pictures_are_stored_for_the_report(scored):
+    metrics, output = scored(replace(SCORING, tsne=True), snapshots=(1, 2))
+    arrays = {path.stem: np.load(path) for path in output.glob("*.npy")}
+    shapes = {name: array.shape for name, array in arrays.items()}
+    image = (1, 28, 28)
+    assert shapes == {
+        "originals": (50, *image), "reconstructions": (50, *image), "samples": (pictures.SHOWN, *image),
+        "interpolation": (pictures.MIXTURES, *image), "snapshots": (2, pictures.COMPARED, *image),
+        "map": (50, 2), "map_labels": (50,),
+    }  # fmt: skip
+    assert all(arrays[name].min() >= 0 and arrays[name].max() <= 1 for name in ("reconstructions", "samples"))
+    assert set(metrics["latent_map"]) == {"neighbours", "perplexity", "latent", "map"}
+    errors = metrics["seeds"]["0"]["snapshots"]
+    assert list(errors) == ["1", "2"]
+    error = np.square(arrays["snapshots"] - arrays["originals"][: pictures.COMPARED]).mean((1, 2, 3, 4))
+    assert error.tolist() == pytest.approx([errors[epoch]["squared_error"] for epoch in errors], rel=0.5)
+
+
+def test_latents_and_pictures_do_not_depend_on_how_many_are_computed_at_once(build, strokes, monkeypatch):
+    data, model = store.load(strokes, "cpu"), build(flow_layers=2)
+    whole, error = pictures.latents(model, data.split("test")), pictures.squared_error(model, data)
+    assert rows(torch.device("cpu")) > len(whole)
+    monkeypatch.setattr(pictures, "rows", lambda device: 7)
+    torch.testing.assert_close(pictures.latents(model, data.split("test")), whole)
+    assert pictures.squared_error(model, data) == pytest.approx(error)
