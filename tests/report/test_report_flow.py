@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from pipeline.flow.settings import Distribution, Network, Scoring, SingleLayers, Training
 
 from pipeline.flow.layers import show
 from pipeline.flow.score import score
+from pipeline.flow.settings import Distribution, Network, Scoring, SingleLayers, Training
 from pipeline.flow.train import train
 from pipeline.report import reported
 from pipeline.report.flow import chapter

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+
 from pipeline.dirac.games import play_and_measure
 from pipeline.dirac.settings import Game, Games
+from pipeline.features import build as features
 from pipeline.features.settings import Evaluation
+from pipeline.gan import score, train
 from pipeline.gan.settings import (
     Averaging,
     Network,
@@ -22,9 +25,6 @@ from pipeline.gan.settings import (
     Studies,
     Training,
 )
-
-from pipeline.features import build as features
-from pipeline.gan import score, train
 from pipeline.report.dirac.figures import plot
 from pipeline.report.render import render
 from pipeline.report.reported import read
