@@ -3,15 +3,38 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
-from pipeline.config.base import NAME, Model, explain, join, mapping, nearest
+from pipeline.config.base import NAME, Model, distinct, explain, join, mapping, nearest
 from pipeline.data.registry import EMBEDDED, OFFICIAL, SHAPES
 from pipeline.runtime.plan import Plan
 
 
-class Named(Model):
-    """A data set of the registry that is what it is."""
+class Unlabelled(Model):
+    """A data set of the registry without labels."""
+
+    source: str
+
+
+def _digits_are_names(classes: Any) -> Any:
+    return [str(name) if type(name) is int else name for name in classes] if isinstance(classes, list) else classes
+
+
+Names = Annotated[list[str], Field(min_length=1), AfterValidator(distinct)]
+
+
+class Labelled(Model):
+    """What every data set with labels can be told."""
+
+    classes: Annotated[
+        Names | None,
+        BeforeValidator(_digits_are_names),
+        Field(description="names of the classes to keep, in the order of their new labels; null keeps all"),
+    ] = None
+
+
+class Named(Labelled):
+    """A data set of the registry with labels."""
 
     source: str
 
@@ -22,7 +45,7 @@ def _balanced(count: int) -> int:
     return count
 
 
-class Shapes(Model):
+class Shapes(Labelled):
     """Rendered shapes."""
 
     source: Literal["shapes32"]
@@ -30,10 +53,10 @@ class Shapes(Model):
     test: Annotated[int, Field(ge=len(SHAPES)), AfterValidator(_balanced)] = 2000
 
 
-class Street(Model):
+class Street(Labelled):
     """Rendered digits on textured ground."""
 
-    source: Literal["street_digits32"]
+    source: Literal["street_digits16", "street_digits32"]
     train: Annotated[int, Field(ge=1)] = 4000
     test: Annotated[int, Field(ge=1)] = 2000
 
@@ -56,7 +79,7 @@ def _hexadecimal(sha256: str) -> str:
     return sha256
 
 
-class Arrays(Model):
+class Arrays(Labelled):
     """A user's own arrays."""
 
     source: Literal["arrays"]
@@ -80,6 +103,8 @@ class Folder(Arrays):
 
 _MODELS: dict[str, type[Model]] = dict.fromkeys((*OFFICIAL, *EMBEDDED), Named) | {
     "shapes32": Shapes,
+    "binarized_mnist": Unlabelled,
+    "street_digits16": Street,
     "street_digits32": Street,
     "arrays": Arrays,
     "folder": Folder,
@@ -97,7 +122,9 @@ def expand(section: object) -> tuple[list[Plan], list[str], list[str]]:
         if not more:
             try:
                 settings = settings_of(entry)
-                plans.append(Plan("data", str(name), output=f"data/{name}", settings=settings))
+                more = _classes(place, settings)
+                if not more:
+                    plans.append(Plan("data", str(name), output=f"data/{name}", settings=settings))
             except ValidationError as error:
                 more = [sentence for _, sentence in explain(error, _MODELS[entry["source"]], place)]
         errors += more
@@ -113,6 +140,15 @@ def settings_of(entry: Any) -> dict[str, Any]:
     return _MODELS[entry["source"]].model_validate(dict(entry)).model_dump()
 
 
+def _classes(place: str, settings: dict[str, Any]) -> list[str]:
+    """Say which of the chosen classes a set of the registry has not; those of other sets stand in their files."""
+    known, chosen = {**OFFICIAL, **EMBEDDED}.get(settings["source"]), settings.get("classes")
+    if chosen is None or known is None or not known.classes:
+        return []
+    sentence = known.without(chosen)
+    return [f"{place}.classes: {sentence}"] if sentence else []
+
+
 def _named_for_what_it_is(place: str, name: object, entry: Any) -> list[str]:
     """Say what is wrong with the name or the source of an entry: no set may carry the name of another one."""
     if not isinstance(name, str) or not re.fullmatch(NAME, name):
@@ -126,4 +162,6 @@ def _named_for_what_it_is(place: str, name: object, entry: Any) -> list[str]:
         return [
             f"{place}.source: {source}, but a data set is always named for what it is; use another name than {name}"
         ]
+    if name == source and entry.get("classes") is not None:
+        return [f"{place}.classes: {name} is the name of the whole set; use another name for some of its classes"]
     return []

@@ -1,13 +1,13 @@
 """Make one data set folder: arrays of bytes per split, and a card that says what they are."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.data import digits, official, own, shapes
+from pipeline.data import digits, official, own, selection, shapes
 from pipeline.data.download import disk_errors
 from pipeline.data.errors import DataError
 from pipeline.data.registry import EMBEDDED, OFFICIAL, Source
@@ -15,20 +15,23 @@ from pipeline.data.splits import Splits
 
 _EMBEDDED: dict[str, Callable[..., Splits]] = {
     "digits28": digits.digits28,
+    "digits16": digits.digits16,
     "binarized_digits28": digits.binarized_digits28,
     "street_digits32": digits.street_digits32,
+    "street_digits16": digits.street_digits16,
     "shapes32": shapes.shapes32,
 }
 _OWN: dict[str, Callable[..., tuple[Source, Splits]]] = {"arrays": own.arrays, "folder": own.folder}
 
 
-def build(name: str, output: Path, *, source: str, **options: Any) -> None:
+def build(name: str, output: Path, *, source: str, classes: Sequence[str] | None = None, **options: Any) -> None:
     """Write the data set `name` into the folder `output`: `<split>_images.npy`, `<split>_labels.npy`, `card.json`.
 
     Args:
         name: what the set is called in params.yaml.
         output: an existing folder.
         source: a name of the registry, or `arrays` or `folder` for a user's own data.
+        classes: names of the classes to keep, in the order of their labels; `None` keeps all.
         options: what the source can be told; see `pipeline.config.data`.
 
     Raises:
@@ -36,6 +39,8 @@ def build(name: str, output: Path, *, source: str, **options: Any) -> None:
     """
     with disk_errors(f"data set {name} cannot be read"):
         origin, splits = _read(source, options)
+    if classes is not None:
+        origin, splits = selection.of_classes(name, origin, splits, classes)
     with disk_errors(f"data set {name} cannot be stored"):
         for split, part in splits.items():
             np.save(output / f"{split}_images.npy", np.ascontiguousarray(part.images))
