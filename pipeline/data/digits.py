@@ -31,13 +31,13 @@ def _digits28() -> Splits:
 
 
 def digits28() -> Splits:
-    """Return the digits scaled to 28x28 in 256 grey levels."""
+    """Return the digits scaled to 20x20 in a frame of 28x28, in 256 grey levels."""
     return dict(_digits28())
 
 
 def digits16() -> Splits:
-    """Return the digits scaled to 16x16 in 256 grey levels, without a frame; the splits are those of `digits28`."""
-    return dict(_enlarged(16, frame=0))
+    """Return the digits scaled to 12x12 in a frame of 16x16, in 256 grey levels; the splits are those of `digits28`."""
+    return dict(_enlarged(12, frame=2))
 
 
 def binarized_digits28() -> Splits:

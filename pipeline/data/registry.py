@@ -211,7 +211,7 @@ EMBEDDED = {
         note="stands in for MNIST; real digits, but coarse and few",
     ),
     "digits16": _of_digits(
-        title="handwritten digits of scikit-learn, 8x8 scaled to 16x16",
+        title="handwritten digits of scikit-learn, 8x8 scaled to 12x12 in a frame of 16x16",
         split="1,797 digits in a fixed random order: 1,297 train, 250 valid, 250 test",
         note="stands in for the coloured photographs of the reports where networks must learn within seconds;"
         " real digits, but coarse and few",

@@ -22,7 +22,7 @@ def test_the_chosen_classes_are_kept_in_order_and_counted_from_0(tmp_path):
         assert np.array_equal(labels, np.where(part.labels[kept] == 5, 0, 1)) and labels.dtype == np.int64
     card = json.loads((tmp_path / "card.json").read_text())
     assert card["classes"] == ["5", "3"] and card["source"] == "digits16"
-    assert card["title"].endswith("16x16, only 5, 3") and card["split"].endswith("; only 5, 3")
+    assert card["title"].endswith("in a frame of 16x16, only 5, 3") and card["split"].endswith("; only 5, 3")
     assert card["counts"]["train"] == np.isin(whole["train"].labels, [5, 3]).sum()
 
 
