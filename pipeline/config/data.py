@@ -3,9 +3,9 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
-from pipeline.config.base import NAME, Schema, explain, join, mapping, nearest
+from pipeline.config.base import NAME, Schema, distinct, explain, join, mapping, nearest
 from pipeline.data.registry import EMBEDDED, OFFICIAL, SHAPES
 from pipeline.data.settings import Making, Own, Pictures, Rendered
 from pipeline.runtime.plan import Plan
@@ -15,8 +15,29 @@ OWN = ("arrays", "folder")
 """Sources of a user's own data."""
 
 
-class NamedSet(Schema):
-    """A data set of the registry, which leaves nothing to choose."""
+def _digits_are_names(classes: Any) -> Any:
+    return [str(name) if type(name) is int else name for name in classes] if isinstance(classes, list) else classes
+
+
+Names = Annotated[list[str], Field(min_length=1), AfterValidator(distinct)]
+
+
+class Labelled(Schema):
+    """What every data set with labels can be told."""
+
+    classes: Annotated[Names | None, BeforeValidator(_digits_are_names)] = Field(
+        None, description="names of the classes to keep, in the order of their new labels; null keeps all"
+    )
+
+
+class UnlabelledSet(Schema):
+    """A data set of the registry without labels, which leaves nothing to choose."""
+
+    source: str = Field(description="name of the data set in the registry")
+
+
+class NamedSet(Labelled):
+    """A data set of the registry with labels."""
 
     source: str = Field(description="name of the data set in the registry")
 
@@ -27,7 +48,7 @@ def _balanced(count: int) -> int:
     return count
 
 
-class RenderedShapes(Schema):
+class RenderedShapes(Labelled):
     """Rendered shapes, made by this repository."""
 
     source: Literal["shapes32"] = Field(description="the rendered shapes")
@@ -39,10 +60,10 @@ class RenderedShapes(Schema):
     )
 
 
-class RenderedDigits(Schema):
+class RenderedDigits(Labelled):
     """Rendered digits on textured ground, made by this repository from scikit-learn's digits."""
 
-    source: Literal["street_digits32"] = Field(description="the rendered digits")
+    source: Literal["street_digits16", "street_digits32"] = Field(description="the rendered digits")
     train: Annotated[int, Field(ge=1)] = Field(4000, description="number of training images")
     test: Annotated[int, Field(ge=1)] = Field(2000, description="number of test images")
 
@@ -65,7 +86,7 @@ def _hexadecimal(sha256: str) -> str:
     return sha256
 
 
-class OwnArrays(Schema):
+class OwnArrays(Labelled):
     """A user's own arrays."""
 
     source: Literal["arrays"] = Field(description="your own arrays")
@@ -94,7 +115,9 @@ class OwnFolder(OwnArrays):
 
 
 SCHEMAS: dict[str, type[Schema]] = dict.fromkeys((*OFFICIAL, *EMBEDDED), NamedSet) | {
+    "binarized_mnist": UnlabelledSet,
     "shapes32": RenderedShapes,
+    "street_digits16": RenderedDigits,
     "street_digits32": RenderedDigits,
     "arrays": OwnArrays,
     "folder": OwnFolder,
@@ -112,8 +135,10 @@ def expand(section: object) -> tuple[list[Plan], list[str], list[str]]:
         more = more or _named_for_what_it_is(place, name, entry)
         if not more:
             try:
-                settings = plain(settings_of(entry))
-                plans.append(Plan("data", str(name), output=f"data/{name}", settings=settings))
+                settings = settings_of(entry)
+                more = _without(place, settings)
+                if not more:
+                    plans.append(Plan("data", str(name), output=f"data/{name}", settings=plain(settings)))
             except ValidationError as error:
                 more = [sentence for _, sentence in explain(error, SCHEMAS[entry["source"]], place)]
         errors += more
@@ -127,14 +152,24 @@ def settings_of(entry: Any) -> Making:
         ValidationError: If a key is unknown, missing or of the wrong kind.
     """
     checked = SCHEMAS[entry["source"]].model_validate(dict(entry))
+    classes = tuple(checked.classes) if isinstance(checked, Labelled) and checked.classes else None
     match checked:
         case RenderedShapes() | RenderedDigits():
-            return Making(checked.source, rendered=Rendered(checked.train, checked.test))
+            return Making(checked.source, classes, rendered=Rendered(checked.train, checked.test))
         case OwnArrays():
             own = Own(checked.path, checked.sha256, checked.title, checked.licence, checked.splits, checked.test_share)
             pictures = Pictures(checked.size, checked.channels) if isinstance(checked, OwnFolder) else None
-            return Making(checked.source, own=own, pictures=pictures)
-    return Making(entry["source"])
+            return Making(checked.source, classes, own=own, pictures=pictures)
+    return Making(entry["source"], classes)
+
+
+def _without(place: str, settings: Making) -> list[str]:
+    """Say which of the chosen classes a set of the registry does not have; those of others stand in their files."""
+    known = {**OFFICIAL, **EMBEDDED}.get(settings.source)
+    if settings.classes is None or known is None or not known.classes:
+        return []
+    sentence = known.without(settings.classes)
+    return [f"{place}.classes: {sentence}"] if sentence else []
 
 
 def _named_for_what_it_is(place: str, name: object, entry: Any) -> list[str]:
@@ -150,4 +185,6 @@ def _named_for_what_it_is(place: str, name: object, entry: Any) -> list[str]:
         return [
             f"{place}.source: {source}, but a data set is always named for what it is; use another name than {name}"
         ]
+    if name == source and entry.get("classes") is not None:
+        return [f"{place}.classes: {name} is the name of the whole set; use another name for some of its classes"]
     return []

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.data import digits, official, own, shapes
+from pipeline.data import digits, official, own, selection, shapes
 from pipeline.data.download import disk_errors
 from pipeline.data.errors import DataError
 from pipeline.data.registry import EMBEDDED, OFFICIAL, Source
@@ -17,8 +17,10 @@ from pipeline.data.splits import Splits
 
 _EMBEDDED: dict[str, Callable[..., Splits]] = {
     "digits28": digits.digits28,
+    "digits16": digits.digits16,
     "binarized_digits28": digits.binarized_digits28,
     "street_digits32": digits.street_digits32,
+    "street_digits16": digits.street_digits16,
     "shapes32": shapes.shapes32,
 }
 
@@ -36,6 +38,8 @@ def build(name: str, output: Path, settings: Making) -> None:
     """
     with disk_errors(f"data set {name} cannot be read"):
         origin, splits = _read(settings)
+    if settings.classes is not None:
+        origin, splits = selection.of_classes(name, origin, splits, settings.classes)
     with disk_errors(f"data set {name} cannot be stored"):
         for split, part in splits.items():
             np.save(output / f"{split}_images.npy", np.ascontiguousarray(part.images))

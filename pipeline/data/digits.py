@@ -15,18 +15,27 @@ CONTRAST = 1.5
 
 
 @cache
-def _digits28() -> Splits:
+def _enlarged(size: int, frame: int) -> Splits:
+    """Return the digits, 8x8 counts of 0..16, scaled to `size` x `size` in a black frame of `frame` pixels."""
     digits = load_digits()
-    # 8x8 counts of 0..16 become a 20x20 digit in a frame of 4 pixels, the proportions of MNIST; the stretch about the
-    # middle grey undoes the blur of the interpolation: strokes reach white and the ground stays black
-    large = bicubic(digits.images / 16, 20)
-    images = to_bytes(np.pad(0.5 + CONTRAST * (large - 0.5), ((0, 0), (4, 4), (4, 4))))
+    # the stretch about the middle grey undoes the blur of the interpolation: strokes reach white, the ground is black
+    large = 0.5 + CONTRAST * (bicubic(digits.images / 16, size) - 0.5)
+    images = to_bytes(np.pad(large, ((0, 0), (frame, frame), (frame, frame))))
     return parted(Split(images[:, None], digits.target.astype(np.int64)), COUNTS, seed=0)
 
 
+def _digits28() -> Splits:
+    return _enlarged(20, frame=4)  # the proportions of MNIST
+
+
 def digits28() -> Splits:
-    """Return the digits scaled to 28x28 in 256 grey levels."""
+    """Return the digits scaled to 20x20 in a frame of 28x28, in 256 grey levels."""
     return dict(_digits28())
+
+
+def digits16() -> Splits:
+    """Return the digits scaled to 12x12 in a frame of 16x16, in 256 grey levels; the splits are those of `digits28`."""
+    return dict(_enlarged(12, frame=2))
 
 
 def binarized_digits28() -> Splits:
@@ -53,6 +62,14 @@ def street_digits32(train: int = 4000, test: int = 2000) -> Splits:
         np.concatenate([split.labels for split in other if split.labels is not None]),
     )
     return {"train": _street(digits["train"], train, seed=0), "test": _street(rest, test, seed=1)}
+
+
+def street_digits16(train: int = 4000, test: int = 2000) -> Splits:
+    """Return the images of `street_digits32` at half the size: each pixel is the mean of 2x2."""
+    return {
+        name: Split(to_bytes(split.images.reshape(-1, 3, 16, 2, 16, 2).mean((3, 5)) / 255), split.labels)
+        for name, split in street_digits32(train, test).items()
+    }
 
 
 def _street(digits: Split, count: int, seed: int) -> Split:

@@ -3,6 +3,7 @@
 Only the standard library is imported here: the schema of params.yaml reads the names.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -50,6 +51,13 @@ class Source:
     note: str | None = None
     folder: str = ""
     files: tuple[File, ...] = ()
+
+    def without(self, chosen: Iterable[str]) -> str | None:
+        """Say which of the `chosen` classes the set has not, and which it has; `None` if it has them all."""
+        if not self.classes:
+            return "the set has no labels, so no classes can be chosen"
+        missing = [name for name in chosen if name not in self.classes]
+        return f"no class {', '.join(missing)}; there are {', '.join(self.classes)}" if missing else None
 
 
 DIGITS = tuple("0123456789")
@@ -202,6 +210,12 @@ EMBEDDED = {
         split="1,797 digits in a fixed random order: 1,297 train, 250 valid, 250 test",
         note="stands in for MNIST; real digits, but coarse and few",
     ),
+    "digits16": _of_digits(
+        title="handwritten digits of scikit-learn, 8x8 scaled to 12x12 in a frame of 16x16",
+        split="1,797 digits in a fixed random order: 1,297 train, 250 valid, 250 test",
+        note="stands in for the coloured photographs of the reports where networks must learn within seconds;"
+        " real digits, but coarse and few",
+    ),
     "binarized_digits28": _of_digits(
         title="handwritten digits of scikit-learn, 28x28, in one fixed binarisation",
         split="1,797 digits in a fixed random order: 1,297 train, 250 valid, 250 test",
@@ -213,6 +227,11 @@ EMBEDDED = {
         title="coloured handwritten digits on textured ground, 32x32",
         split="rendered; train and test show disjoint digits",
         note="stands in for SVHN; digits of scikit-learn in random place, size, slant and colour, with neighbours",
+    ),
+    "street_digits16": _of_digits(
+        title="coloured handwritten digits on textured ground, 16x16",
+        split="rendered; train and test show disjoint digits",
+        note="stands in for SVHN where networks must learn within seconds; the images of street_digits32 at half size",
     ),
     "shapes32": Source(
         title="ten rendered shapes, light on dark, 32x32",

@@ -33,9 +33,10 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Making:
-    """How one data set is made: from a source of the registry, or from a user's own arrays or pictures."""
+    """How one data set is made: from which source, which of its classes, and what more the source has to be told."""
 
     source: str
+    classes: tuple[str, ...] | None = None
     rendered: Rendered | None = None
     own: Own | None = None
     pictures: Pictures | None = None

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from pipeline.data import digits, render, shapes
 from pipeline.data.build import build
 from pipeline.data.errors import DataError
-from pipeline.data.registry import DIGITS, SHAPES
+from pipeline.data.registry import DIGITS, EMBEDDED, SHAPES
 from pipeline.data.settings import Making, Rendered
 
 
@@ -32,6 +32,20 @@ def test_digits28_are_all_digits_once():
     assert np.bincount(labels).tolist() == np.bincount(small.target).tolist()
     assert not large[:, :, :4].any() and not large[:, :, 24:].any() and large.max() == 255
     assert len(np.unique(large.reshape(1797, -1), axis=0)) == len(np.unique(small.data, axis=0))
+
+
+def test_digits16_are_pils_enlargement_of_the_same_digits():
+    splits, larger = digits.digits16(), digits.digits28()
+    assert {name: part.images.shape for name, part in splits.items()} == {
+        "train": (1297, 1, 16, 16), "valid": (250, 1, 16, 16), "test": (250, 1, 16, 16),
+    }  # fmt: skip
+    assert all(np.array_equal(part.labels, larger[name].labels) for name, part in splits.items())
+    small, found = load_digits(), {image.tobytes() for part in splits.values() for image in part.images}
+    for image in small.images[::100]:
+        pil = Image.fromarray((image / 16).astype(np.float32)).resize((12, 12), Image.Resampling.BICUBIC)
+        stretched = np.pad(np.clip(1.5 * np.asarray(pil, dtype=np.float64) - 0.25, 0, 1), 2)
+        nearest = min(np.abs(np.frombuffer(one, np.uint8).reshape(16, 16) - 255 * stretched).max() for one in found)
+        assert nearest < 0.51  # rounding
 
 
 def test_the_binarisation_is_one_bernoulli_draw_per_pixel():
@@ -71,6 +85,14 @@ def test_street_digits_can_be_read():
     model = LogisticRegression(max_iter=200, C=0.3).fit(features["train"], splits["train"].labels)
     assert model.score(features["test"], splits["test"].labels) > 0.5  # chance is 0.1
     assert splits["train"].images.shape == (1500, 3, 32, 32) and len(splits["test"]) == 500
+
+
+def test_street_digits16_are_the_larger_ones_averaged():
+    small, large = (make(train=20, test=10) for make in (digits.street_digits16, digits.street_digits32))
+    for name, part in small.items():
+        assert part.images.shape == (len(large[name]), 3, 16, 16) and np.array_equal(part.labels, large[name].labels)
+        quarters = [large[name].images[..., i::2, j::2].astype(float) for i in (0, 1) for j in (0, 1)]
+        assert np.abs(part.images - sum(quarters) / 4).max() <= 0.5
 
 
 def test_shapes_are_balanced_and_differ_between_splits():
@@ -133,9 +155,9 @@ def test_rgb_is_the_standard_librarys():
     assert np.allclose(render.rgb(*colours)[:, :, 0, 0], [hsv_to_rgb(*colour) for colour in colours.T])
 
 
-@pytest.mark.parametrize("name", ["digits28", "binarized_digits28", "street_digits32", "shapes32"])
+@pytest.mark.parametrize("name", sorted(EMBEDDED))
 def test_built_twice_the_bytes_are_the_same(tmp_path, name):
-    settings = Making(name, rendered=Rendered(60, 20) if name.endswith("32") else None)
+    settings = Making(name, rendered=Rendered(60, 20) if name.startswith(("street", "shapes")) else None)
     found = []
     for place in (tmp_path / "one", tmp_path / "two"):
         place.mkdir()

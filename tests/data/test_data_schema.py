@@ -32,6 +32,11 @@ def test_settings_are_complete():
     ]
 
 
+def test_classes_may_be_written_as_numbers():
+    plans, _, errors = expand({"x": {"source": "digits16", "classes": [3, "5"]}})
+    assert not errors and build(Making, plans[0].settings) == Making("digits16", classes=("3", "5"))
+
+
 @pytest.mark.parametrize(
     ("name", "entry", "error"),
     [
@@ -45,7 +50,18 @@ def test_settings_are_complete():
         ("a b", {"source": "mnist"}, "'a b' is not a data set name"),
         ("../x", {"source": "mnist"}, "'../x' is not a data set name"),
         (7, {"source": "mnist"}, "7 is not a data set name"),
-        ("mnist", {"source": "mnist", "train": 5}, "data.mnist.train: unknown key (allowed here: source)"),
+        ("mnist", {"source": "mnist", "train": 5}, "data.mnist.train: unknown key (allowed here: classes, source)"),
+        (
+            "birds",
+            {"source": "cifar10", "classes": ["bird", "bat"]},
+            "data.birds.classes: no class bat; there are airplane, automobile, bird, cat,",
+        ),
+        ("x", {"source": "cifar10", "classes": "bird"}, "data.x.classes: 'bird' is not a list"),
+        ("x", {"source": "cifar10", "classes": [True]}, "data.x.classes[0]: True is not a text"),
+        ("x", {"source": "cifar10", "classes": []}, "data.x.classes: empty; at least one value is needed"),
+        ("x", {"source": "cifar10", "classes": ["cat", "cat"]}, "data.x.classes: ['cat', 'cat'] holds a value twice"),
+        ("x", {"source": "binarized_mnist", "classes": [1]}, "data.x.classes: unknown key (allowed here: source)"),
+        ("mnist", {"source": "mnist", "classes": [3]}, "data.mnist.classes: mnist is the name of the whole set; use"),
         ("shapes32", {"source": "shapes32", "train": 15}, "data.shapes32.train: 15 is not a multiple of 10"),
         ("shapes32", {"source": "shapes32", "train": "9"}, "data.shapes32.train: '9' is not a whole number"),
         (
