@@ -71,7 +71,7 @@ class Checkout:
 
     def repro(self, *arguments: str, **variables: str) -> set[str]:
         """Run `dvc repro` and return the stages it ran."""
-        return ran(self.run("dvc", "repro", *arguments, **variables).stdout)
+        return ran(self.run("dvc", "repro", *arguments, check=True, **variables).stdout)
 
     def git(self, *arguments: str) -> None:
         subprocess.run(["git", *arguments], cwd=self.folder, check=True, capture_output=True)
