@@ -25,7 +25,7 @@ from pipeline.metrics.likelihood import log_mean_exp
 from pipeline.runtime.device import prepare
 from pipeline.runtime.seeding import generator
 from pipeline.vae.likelihood import importance_sampled
-from pipeline.vae.model import Description, Vae
+from pipeline.vae.model import Vae, VaeDescription
 from pipeline.vae.observation import Observation
 from pipeline.vae.settings import Network, Objective, Optimiser, Schedule, Training
 from pipeline.vae.train import VaeTrainee
@@ -91,7 +91,7 @@ def trainee(precision: str) -> VaeTrainee:
     data = DataSet({"name": "noise", "levels": 2}, {"train": images}, {})
     schedule = Schedule(epochs=1, batch=BATCH, snapshots=(), seeds=(0,))
     settings = Training(NETWORK, OBJECTIVE, Optimiser(RATE, clip_norm=0.0), schedule, precision)
-    return VaeTrainee(0, data, Description(NETWORK, SHAPE, Observation.of("bernoulli", data), precision), settings)
+    return VaeTrainee(0, data, VaeDescription(NETWORK, SHAPE, Observation.of("bernoulli", data), precision), settings)
 
 
 @cache

@@ -18,7 +18,6 @@ INSTEAD = {
     r"knobs?": "hyperparameter",
     r"judge[ds]?": "evaluator, evaluate, evaluation split, or the rule of a claim",
     r"mend(?:ed|s)?": "repair, fix, rerun",
-    r"over_seeds": "pipeline.metrics.summary",
     r"carry\s+out": "do, take, compute, run",
 }
 """Patterns of whole words, parts between underscores included, and what to say instead."""

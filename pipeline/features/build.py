@@ -11,7 +11,7 @@ from pipeline.data import store
 from pipeline.data.store import DataSet
 from pipeline.features import inception, pixels
 from pipeline.features.evaluator import Evaluator, load_network
-from pipeline.features.settings import Description, Evaluation, Layout
+from pipeline.features.settings import Evaluation, EvaluatorDescription, Layout
 from pipeline.features.train import train
 from pipeline.runtime import history
 from pipeline.runtime.context import Context
@@ -38,7 +38,7 @@ def build(data: Path, output: Path, settings: Evaluation, context: Context) -> N
     name, reference = images.card["name"], pixels.of(images, settings.reference)
     layout = _network(images, output, settings, context)
     words = f"{name}, {settings.reference} split"
-    description = Description(layout, settings.precision, name, words, settings.scoring)
+    description = EvaluatorDescription(layout, settings.precision, name, words, settings.scoring)
     evaluator = Evaluator.of(load_network(output, description, context.device), reference, settings.scoring, words)
     evaluator.save(output, description)
     metrics: dict[str, Any] = {"protocol": evaluator.protocol(settings.samples)}

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pipeline.features import classifier, inception
 from pipeline.features.network import FeatureNetwork
-from pipeline.features.settings import Description, Scoring
+from pipeline.features.settings import EvaluatorDescription, Scoring
 from pipeline.metrics import frechet
 from pipeline.metrics.inception_score import inception_score
 from pipeline.metrics.kid import kernel_distance
@@ -110,7 +110,7 @@ class Evaluator:
             "precision_recall": f"balls to the {scoring.neighbours}. nearest neighbour",
         }
 
-    def save(self, folder: Path, description: Description) -> None:
+    def save(self, folder: Path, description: EvaluatorDescription) -> None:
         """Write description and reference into `folder`, where the network's weights lie."""
         write(folder / "network.json", description)
         tensors = {
@@ -124,7 +124,7 @@ class Evaluator:
 
 def load(folder: Path, device: torch.device) -> Evaluator:
     """Return the evaluator that the stage `features` wrote into `folder`, on `device`."""
-    description = read(folder / "network.json", Description)
+    description = read(folder / "network.json", EvaluatorDescription)
     tensors = weights.load(folder, REFERENCE, device)
     gaussian = frechet.Reference(tensors["mean"], tensors["factor"])
     network = load_network(folder, description, device)
@@ -133,7 +133,7 @@ def load(folder: Path, device: torch.device) -> Evaluator:
     )  # fmt: skip
 
 
-def load_network(folder: Path, description: Description, device: torch.device) -> FeatureNetwork:
+def load_network(folder: Path, description: EvaluatorDescription, device: torch.device) -> FeatureNetwork:
     """Return the feature network whose weights lie in `folder`."""
     if description.layout is None:
         return inception.load(folder, description.precision, device)

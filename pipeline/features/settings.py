@@ -61,7 +61,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Description:
+class EvaluatorDescription:
     """What a finished evaluator is, beside its tensors: the file `network.json`; Inception has no layout."""
 
     layout: Layout | None

@@ -20,7 +20,7 @@ FILE = "network.json"
 
 
 @dataclass(frozen=True)
-class Description:
+class VaeDescription:
     """All that an autoencoder is built from but its weights; `network.json` of a model folder holds it.
 
     Args:
@@ -138,7 +138,7 @@ def load(folder: Path, device: torch.device, epoch: int | None = None) -> Mappin
         device: Device of the networks.
         epoch: Epoch of a snapshot; `None` is the end of training.
     """
-    description, models = settings.read(folder / FILE, Description), {}
+    description, models = settings.read(folder / FILE, VaeDescription), {}
     for seed in weights.seeds(folder):
         name = weights.name(seed)
         models[seed] = description.build().to(device).eval()

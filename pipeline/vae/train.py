@@ -20,7 +20,7 @@ from pipeline.runtime.seeding import generator, seeded
 from pipeline.runtime.training import Duration
 from pipeline.runtime.weights import Weights
 from pipeline.vae.evaluate import summary, terms
-from pipeline.vae.model import FILE, Description, Vae
+from pipeline.vae.model import FILE, Vae, VaeDescription
 from pipeline.vae.objective import beta_at, kl_analytic, kl_monte_carlo
 from pipeline.vae.observation import Observation
 from pipeline.vae.settings import Training
@@ -41,7 +41,7 @@ def train(data: Path, output: Path, settings: Training, context: Context) -> Non
     """
     images, schedule = store.load(data, context.device), settings.schedule
     observation = Observation.of(settings.objective.likelihood, images)
-    description = Description(settings.network, tuple(images.card["shape"]), observation, settings.precision)
+    description = VaeDescription(settings.network, tuple(images.card["shape"]), observation, settings.precision)
     trainees = {weights.name(seed): partial(VaeTrainee, seed, images, description, settings) for seed in schedule.seeds}
     training.train(trainees, Duration("epoch", schedule.epochs, snapshots=schedule.snapshots), output, context)
     files.write(output / FILE, description)
@@ -59,7 +59,7 @@ class VaeTrainee:
 
     remedy = "a smaller learning_rate or clip_norm"
 
-    def __init__(self, seed: int, images: DataSet, description: Description, settings: Training) -> None:
+    def __init__(self, seed: int, images: DataSet, description: VaeDescription, settings: Training) -> None:
         self._seed, self._data, self.images, self._settings = seed, images, images.split("train"), settings
         self._device = self.images.device
         with seeded(seed, "init"):

@@ -9,7 +9,7 @@ from pipeline.features import classifier, evaluator
 from pipeline.features.build import build
 from pipeline.features.classifier import Classifier
 from pipeline.features.evaluator import load_network
-from pipeline.features.settings import Architecture, Description, Evaluation, Layout, Scoring, Training
+from pipeline.features.settings import Architecture, Evaluation, EvaluatorDescription, Layout, Scoring, Training
 from pipeline.metrics.frechet import Gaussian, Reference
 from pipeline.runtime import history, weights
 from pipeline.runtime.context import Context
@@ -55,7 +55,7 @@ def test_what_was_stored_scores_as_what_was_made_by_hand(make, images, cpu):
     output, _ = make()
     stored = evaluator.load(output, cpu)
     fakes = images.split("train")[:50]
-    network = load_network(output, read(output / "network.json", Description), cpu)
+    network = load_network(output, read(output / "network.json", EvaluatorDescription), cpu)
     real, fake = (network.extract(part)[0] for part in (images.split("test"), fakes))
     expected = Reference.of(Gaussian.fit(real)).distance(Gaussian.fit(fake))
     assert stored.score(fakes)["frechet_distance"] == pytest.approx(expected, rel=1e-9)

@@ -13,7 +13,7 @@ from pipeline.features import evaluator
 from pipeline.features.classifier import WEIGHTS, Classifier
 from pipeline.features.evaluator import Evaluator, load_network
 from pipeline.features.network import FeatureNetwork
-from pipeline.features.settings import Description, Layout
+from pipeline.features.settings import EvaluatorDescription, Layout
 from pipeline.features.settings import Scoring as FeatureScoring
 from pipeline.gan import network, studies
 from pipeline.gan.evaluate import Generated, RealStatistics, evaluate
@@ -228,7 +228,7 @@ def folders(tmp_path):
     layout = Layout("classifier", width=2, dimensions=5, channels=1, size=16, classes=3)
     torch.manual_seed(0)
     weights.save(features, WEIGHTS, weights.of(Classifier(layout)))
-    description = Description(layout, "fp32", "noise", "noise, test", SCORING)
+    description = EvaluatorDescription(layout, "fp32", "noise", "noise, test", SCORING)
     feature_network = load_network(features, description, CPU)
     Evaluator.of(feature_network, torch.from_numpy(images), SCORING, "noise, test").save(features, description)
     trained = TrainedGan(Network("mlp", 6, 4, spectral_norm=True), (1, 16, 16), Scale(0.5, 0.3), (0, 3), (0, 7))

@@ -7,7 +7,7 @@ import torch
 
 from pipeline.runtime.context import Context
 from pipeline.runtime.seeding import seeded
-from pipeline.vae.model import Description
+from pipeline.vae.model import VaeDescription
 from pipeline.vae.observation import Observation
 from pipeline.vae.settings import Network, Objective, Optimiser, Schedule, Training
 
@@ -22,7 +22,7 @@ def describe():
 
     def make(network="mlp", shape=GREY, likelihood="bernoulli", precision="fp32", **changes):
         observation = Observation(likelihood, math.prod(shape), spacing=1.0, lowest=0.0)
-        return Description(Network(network, **NETWORK | changes), tuple(shape), observation, precision)
+        return VaeDescription(Network(network, **NETWORK | changes), tuple(shape), observation, precision)
 
     return make
 

@@ -43,7 +43,7 @@ def test_the_loss_of_a_flow_posterior_is_minus_the_elbo_of_its_sample(build):
 def trainee(strokes, describe, settings):
     data = store.load(strokes, "cpu")
     observation = Observation.of(settings.objective.likelihood, data)
-    return VaeTrainee(0, data, models.Description(settings.network, GREY, observation, settings.precision), settings)
+    return VaeTrainee(0, data, models.VaeDescription(settings.network, GREY, observation, settings.precision), settings)
 
 
 @pytest.mark.parametrize(
