@@ -24,7 +24,6 @@ from pipeline.vae.objective import kl_analytic, kl_monte_carlo
 NETWORKS = ("mlp", "conv")
 CLOSED, MONTE_CARLO = "bernoulli", "bernoulli_mc"  # the runs that claims compare, as in reported.yaml
 SAMPLES = (1, 10, 1000)  # of the Monte-Carlo KL whose operations are counted
-LABEL = f"-ELBO ({NATS})"
 
 
 def write(results: Results, reported: Reported, out: Path) -> Content:
@@ -138,7 +137,7 @@ def _gain(seeds: dict[str, Any], plain: dict[str, Any]) -> float | None:
 def _curves(results: Results, plans: Sequence[Plan], out: Path) -> str:
     """Plot the validation -ELBO (F01), and the ELBO on validation and training images (F03); say what is shown."""
     negative = lines(results, plans, "valid_elbo", -1)
-    figures.curves(out / "figures/vae/negative_elbo.png", negative, f"validation {LABEL}")
+    figures.curves(out / "figures/vae/negative_elbo.png", negative, f"validation -ELBO ({NATS})")
     train = lines(results, plans, "train_loss", -1)
     thin = [Curve(f"{c.label}, training", c.values.iloc[1:], {**c.look, "linewidth": 0.7}) for c in train]
     both = [*lines(results, plans, "valid_elbo"), *thin]
@@ -158,7 +157,7 @@ def _printed(results: Results, reported: Reported, out: Path) -> dict[str, Any] 
     dots = {"color": style.REPORTED, "linestyle": "", "marker": "o", "markersize": 3}
     shown = [Curve("report 001", pd.DataFrame({"001": theirs}), dots)] if same else []
     path = out / "figures/vae/printed_elbo.png"
-    figures.curves(path, [*lines(results, [plan], "valid_elbo", -1), *shown], f"validation {LABEL}")
+    figures.curves(path, [*lines(results, [plan], "valid_elbo", -1), *shown], f"validation -ELBO ({NATS})")
     return {
         "run": plan.run,
         "data": found.facts["data"],
