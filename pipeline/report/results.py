@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.report.reported import Found, Ours, Value
+from pipeline.report.reported import Found, Place, Value
 from pipeline.runtime import history
 from pipeline.runtime.plan import Plan, read_all
 from pipeline.runtime.settings import flat
@@ -98,7 +98,7 @@ class Results:
             merged |= own
         return merged
 
-    def find(self, ours: Ours | None) -> Found | None:
+    def find(self, ours: Place | None) -> Found | None:
         """Return our number, or `None` if the run is not planned, not finished or does not measure it."""
         plan = self.finished.get((ours.stage, ours.run)) if ours else None
         if ours is None or plan is None:
@@ -175,7 +175,7 @@ def _at(tree: Any, path: str) -> Any:
     return tree
 
 
-def _reduced(value: Any, ours: Ours) -> Value:
+def _reduced(value: Any, ours: Place) -> Value:
     if ours.negate:
         value = [-v for v in value] if isinstance(value, list) else -value
     reduced: Value = REDUCTIONS[ours.reduce](value) if ours.reduce in REDUCTIONS else value
