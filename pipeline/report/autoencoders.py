@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.report import figures, style
 from pipeline.report.figures import Curve
-from pipeline.report.results import Results, data
+from pipeline.report.results import Results
 from pipeline.runtime.plan import Plan
 
 PAIRS = 32  # reconstructions shown
@@ -38,16 +38,6 @@ def length(results: Results, trained: Plan) -> dict[str, int]:
     card = results.card(trained) or {"counts": {"train": 0}}
     batches = -(-card["counts"]["train"] // trained.settings["batch"])
     return {"steps of gradient descent": trained.settings["epochs"] * batches}
-
-
-def by_seed(results: Results, trained: Plan, column: str) -> dict[str, list[float]]:
-    """Return one column of a training's history by seed."""
-    return {str(seed): curve.tolist() for seed, curve in results.curve(trained, column).items()}
-
-
-def settings(plans: Sequence[Plan]) -> dict[str, dict[str, Any]]:
-    """Return the settings of each training, by run."""
-    return {plan.run: {"data": data(plan), **plan.settings} for plan in plans}
 
 
 def line(results: Results, plan: Plan) -> dict[str, Any]:

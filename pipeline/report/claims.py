@@ -8,12 +8,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, TypeVar
+from typing import Any
 
 from pipeline.report.reported import Claimed, Reported, deviations
 
-Key = TypeVar("Key")
-Value = TypeVar("Value")
 Numbers = Mapping[str, Any]
 """Named numbers: of one seed, or what is known of a run."""
 
@@ -83,12 +81,7 @@ class Claim:
 
 
 def assess(
-    reported: Reported,
-    name: str,
-    rule: Rule,
-    seeds: Mapping[str, Numbers],
-    facts: Sequence[Numbers] = (),
-    **places: str,
+    reported: Reported, name: str, rule: Rule, seeds: Mapping[str, Numbers], facts: Sequence[Numbers] = (), **path: str
 ) -> Claim:
     """Test one claim by its rule.
 
@@ -98,7 +91,7 @@ def assess(
         rule: Decides it in one seed.
         seeds: The rule's arguments by seed; a claim that no seed changes has one entry of any name.
         facts: What is known of each run that it is tested on: `data`, settings, and the lengths that the text names.
-        places: Parts of the figure's path that depend on the runs.
+        path: Parts of the figure's path that depend on the runs.
     """
     text = reported.claims[name]
     tried = [(numbers, rule(**numbers)) for numbers in seeds.values()]
@@ -110,7 +103,7 @@ def assess(
         text.rule.format_map(vars(sys.modules[rule.__module__])),
         text.found.format_map(words) if found else "",
         [held for _, holds in found for held in holds],
-        text.figure.format_map(places) if found else "",
+        text.figure.format_map(path) if found else "",
         limit(text, facts),
     )
 
@@ -129,7 +122,7 @@ def limit(text: Claimed, facts: Sequence[Numbers]) -> str:
     return "; ".join(reasons)
 
 
-def per_seed(values: Mapping[Key, Mapping[str, Value]]) -> dict[str, dict[Key, Value]]:
+def per_seed(values: Mapping[Any, Mapping[str, Any]]) -> dict[str, dict[Any, Any]]:
     """Return by seed what `values` holds by seed under each key, for the seeds that all of them have."""
     first = next(iter(values.values()), {})
     seeds = [seed for seed in first if all(seed in each for each in values.values())]

@@ -1,4 +1,4 @@
-"""Charts and picture sheets that several chapters draw."""
+"""Charts and picture sheets of several chapters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,10 +31,10 @@ class Curve:
     look: dict[str, Any]
 
 
-def curves(path: Path, lines: Sequence[Curve], ylabel: str, xlabel: str = "epoch", log: bool = False) -> None:
-    """Plot curves over epochs, or over what `xlabel` says, with a logarithmic scale of values if `log`."""
+def curves(path: Path, lines: Sequence[Curve], ylabel: str, log: bool = False) -> None:
+    """Plot curves over epochs, with a logarithmic scale of values if `log`."""
     with style.chart(path) as axes:
-        plot(axes, lines, ylabel, xlabel)
+        plot(axes, lines, ylabel)
         if log:
             style.logarithmic(axes)
         axes.legend()

@@ -73,7 +73,8 @@ def render(root: Path, out: Path, *, allow_missing: bool, chapters: Sequence[Cha
     try:
         _fill(partial, results, chapters)
         for name in OUTPUTS:
-            _move(partial / name, out / name)
+            shutil.rmtree(out / name, ignore_errors=True)  # of a folder; a file is replaced
+            (partial / name).replace(out / name)
     finally:
         shutil.rmtree(partial)
 
@@ -149,7 +150,7 @@ def comparison(reported: Reported, row: Row, found: Found | None) -> dict[str, A
 
 def evidence(error: Mistake, claims: Sequence[Claim], rows: Sequence[dict[str, Any]], results: Results) -> list[str]:
     """Return what of ours bears on an error in a report, in words."""
-    judged = {claim.name: claim for claim in claims}
+    named = {claim.name: claim for claim in claims}
     compared = {line["row"].id: line for line in rows}
     found = [
         f"{compared[name]['row'].quantity}: {compared[name]['theirs']}, ours {compared[name]['ours'] or 'not run'}"
@@ -158,7 +159,7 @@ def evidence(error: Mistake, claims: Sequence[Claim], rows: Sequence[dict[str, A
     ]
     numbers_of_ours = {name: results.find(place) for name, place in error.ours.items()}
     found += [f"{name}: {words(number.value, digits=4)}" for name, number in numbers_of_ours.items() if number]
-    for claim in (judged[name] for name in error.claims if name in judged):
+    for claim in (named[name] for name in error.claims if name in named):
         found.append(f"{claim.name} {claim.verdict}" + (f" ({claim.found})" if claim.found else ""))
     return found
 
@@ -226,10 +227,3 @@ def _environment() -> Environment:
     )
     environment.filters |= {"cell": cell, "differing": differing, "nats": nats, "three": three, "words": words}
     return environment
-
-
-def _move(source: Path, target: Path) -> None:
-    """Put a file or folder in the place of another."""
-    if target.is_dir():
-        shutil.rmtree(target)
-    source.replace(target)

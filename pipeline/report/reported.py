@@ -44,8 +44,8 @@ class Experiment(Part):
     settings: dict[str, Any] = {}
 
 
-class Ours(Part):
-    """Where our number is found: a finished stage of a run, and a metric, curve, setting or card entry of it."""
+class Place(Part):
+    """Where a number of ours is found: a finished stage of a run, and a metric, curve, setting or card entry of it."""
 
     stage: str
     run: str
@@ -77,7 +77,7 @@ class Row(Part):
     value: Value
     unit: str = ""
     protocol: dict[str, Any] = {}
-    ours: Ours | None
+    ours: Place | None
     band: tuple[Number | None, Number | None] | None = None
     tolerance: float | None = Field(default=None, ge=0)
     means: str | None = None
@@ -104,7 +104,7 @@ class Mistake(Part):
     what: str
     claims: list[str] = []
     rows: list[str] = []
-    ours: dict[str, Ours] = {}
+    ours: dict[str, Place] = {}
 
 
 class Claimed(Part):

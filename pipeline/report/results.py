@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.report.reported import Found, Ours, Value
+from pipeline.report.reported import Found, Place, Value
 from pipeline.runtime import history
 from pipeline.runtime.plan import Plan, read_all
 from pipeline.runtime.settings import flat
@@ -65,6 +65,10 @@ class Results:
         rows = self._history(self.folder(plan))
         return rows.pivot(index=_counter(rows), columns="seed", values=column)
 
+    def by_seed(self, plan: Plan, column: str) -> dict[str, list[float]]:
+        """Return one column of `history.csv` by seed."""
+        return {str(seed): curve.tolist() for seed, curve in self.curve(plan, column).items()}
+
     def curves(self) -> dict[str, pd.DataFrame]:
         """Return the curves of each family for `dvc plots`: a row per run and epoch or step, means over seeds."""
         families: dict[str, list[pd.DataFrame]] = {}
@@ -94,7 +98,7 @@ class Results:
             merged |= own
         return merged
 
-    def find(self, ours: Ours | None) -> Found | None:
+    def find(self, ours: Place | None) -> Found | None:
         """Return our number, or `None` if the run is not planned, not finished or does not measure it."""
         plan = self.finished.get((ours.stage, ours.run)) if ours else None
         if ours is None or plan is None:
@@ -146,6 +150,11 @@ def data(plan: Plan) -> str:
     return Path(plan.inputs["data"]).name
 
 
+def settings(plans: Sequence[Plan]) -> dict[str, dict[str, Any]]:
+    """Return the settings of each training, its data set among them, by run."""
+    return {plan.run: {"data": data(plan), **plan.settings} for plan in plans}
+
+
 def about(plans: Sequence[Plan]) -> str:
     """Say what a picture of several trainings shows: data sets, seeds, and what the band means."""
     seeds = sorted({seed for plan in plans for seed in plan.settings["seeds"]})
@@ -166,25 +175,20 @@ def _at(tree: Any, path: str) -> Any:
     return tree
 
 
-def _reduced(value: Any, ours: Ours) -> Value:
+def _reduced(value: Any, ours: Place) -> Value:
     if ours.negate:
         value = [-v for v in value] if isinstance(value, list) else -value
-    reduced: Value
-    match ours.reduce:
-        case "last":
-            reduced = value[-1]
-        case "ends":
-            reduced = [value[0], value[-1]]
-        case "range":
-            reduced = [min(value), max(value)] if isinstance(value, list) else [0, value - 1]
-        case "sign":
-            reduced = "negative" if value[-1] < 0 else "positive"
-        case "trained":
-            reduced = [value["train"] + value.get("valid", 0), value["test"]]
-        case "parts":
-            reduced = [value["train"], value.get("valid", 0)]
-        case "product":
-            reduced = math.prod(value)
-        case _:
-            reduced = value
+    reduced: Value = REDUCTIONS[ours.reduce](value) if ours.reduce in REDUCTIONS else value
     return reduced
+
+
+REDUCTIONS: Mapping[Any, Callable[[Any], Value]] = {
+    "last": lambda values: values[-1],
+    "ends": lambda values: [values[0], values[-1]],
+    "range": lambda value: [min(value), max(value)] if isinstance(value, list) else [0, value - 1],
+    "sign": lambda values: "negative" if values[-1] < 0 else "positive",
+    "trained": lambda counts: [counts["train"] + counts.get("valid", 0), counts["test"]],
+    "parts": lambda counts: [counts["train"], counts.get("valid", 0)],
+    "product": math.prod,
+}
+"""What `reduce` in reported.yaml makes of a value."""

@@ -1,4 +1,4 @@
-"""The one look of all charts: colours that colour-blind readers tell apart, small files, the same bytes each time."""
+"""The style of all charts: colours that colour-blind readers tell apart, small files, the same bytes each time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,7 +48,7 @@ def marked(number: int) -> dict[str, Any]:
 
 
 def logarithmic(axes: Axes) -> None:
-    """Set a logarithmic scale upwards for what is drawn already, with plain numbers, the more the less it spans."""
+    """Give what is plotted already a logarithmic scale upwards, with plain numbers, more of them on a narrow one."""
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     subs = (1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 4, 5, 6, 8)
@@ -59,7 +59,7 @@ def logarithmic(axes: Axes) -> None:
 
 @contextmanager
 def look() -> Iterator[None]:
-    """Give figures that are drawn inside the block the common look."""
+    """Give figures that are made inside the block the common style."""
     with matplotlib.rc_context(_RC):
         yield
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.report.render import words
-from pipeline.report.reported import MEANING, Found, Ours, Row, difference, read, verdict
+from pipeline.report.reported import MEANING, Found, Place, Row, difference, read, verdict
 
 # written from the list of reported numbers, not from reported.yaml
 IDS = {
@@ -51,7 +51,7 @@ IDS = {
 def row(**changes: object) -> Row:
     base = {
         "id": "x", "report": "000", "experiment": "A", "quantity": "q", "value": -95.5, "tolerance": 0.5,
-        "ours": Ours(stage="likelihood", run="r", metric="mean.x"),
+        "ours": Place(stage="likelihood", run="r", metric="mean.x"),
     }  # fmt: skip
     return Row.model_validate({**base, **changes})
 
@@ -142,14 +142,14 @@ def test_a_row_that_cannot_be_compared_is_refused(changes: dict[str, object]) ->
 
 def test_theirs_may_be_a_choice_from_a_longer_list_of_ours_but_not_from_a_curve() -> None:
     ours = Found([0, 100, 200, 300], {})
-    choice = row(value=[100, 300], tolerance=0, ours=Ours(stage="train_gan", run="r", setting="snapshots"))
+    choice = row(value=[100, 300], tolerance=0, ours=Place(stage="train_gan", run="r", setting="snapshots"))
     assert verdict(choice, {}, ours) == "matches"
     assert difference(choice, ours) == 0
     missed = row(value=[100, 290], tolerance=0, ours=choice.ours)
     assert verdict(missed, {}, ours) == "differs"
     assert difference(missed, ours) == 10
     assert verdict(choice, {}, Found([100], {})) == "differs"
-    curve = row(value=[0, 100], tolerance=0, ours=Ours(stage="train_gan", run="r", curve="loss", reduce="all"))
+    curve = row(value=[0, 100], tolerance=0, ours=Place(stage="train_gan", run="r", curve="loss", reduce="all"))
     assert verdict(curve, {}, ours) == "differs"
 
 

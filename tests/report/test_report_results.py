@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.report.reported import Ours
+from pipeline.report.reported import Place
 from pipeline.report.results import Results
 
 READS = {"data": ["card.json"], "train_vae": ["history.csv"], "likelihood": ["metrics.json"]}
@@ -21,7 +21,7 @@ def last_elbos(root: Path, run: str) -> list[float]:
 
 def test_a_curve_is_the_mean_over_seeds(project: Callable[..., Path]) -> None:
     root = project()
-    found = Results(root, READS).find(Ours(stage="train_vae", run="bernoulli", curve="valid_elbo", reduce="last"))
+    found = Results(root, READS).find(Place(stage="train_vae", run="bernoulli", curve="valid_elbo", reduce="last"))
     elbos = last_elbos(root, "bernoulli")
     assert found is not None
     assert found.value == pytest.approx(statistics.mean(elbos), rel=1e-12)
@@ -33,8 +33,8 @@ def test_a_curve_is_the_mean_over_seeds(project: Callable[..., Path]) -> None:
 def test_a_curve_can_be_negated_and_reduced_to_its_range(project: Callable[..., Path]) -> None:
     results = Results(project(), READS)
     place = {"stage": "train_vae", "run": "bernoulli", "curve": "valid_elbo", "negate": True}
-    whole = results.find(Ours(**place, reduce="all"))
-    ends = results.find(Ours(**place, reduce="range"))
+    whole = results.find(Place(**place, reduce="all"))
+    ends = results.find(Place(**place, reduce="range"))
     assert whole is not None and ends is not None
     assert isinstance(whole.value, list) and len(whole.value) == 20
     assert ends.value == [min(whole.value), max(whole.value)]
@@ -43,7 +43,7 @@ def test_a_curve_can_be_negated_and_reduced_to_its_range(project: Callable[..., 
 
 def test_a_metric_brings_its_spread_its_protocol_and_the_settings_of_training(project: Callable[..., Path]) -> None:
     root = project()
-    ours = Ours(stage="likelihood", run="bernoulli_mc", metric="mean.log_likelihood.200.value")
+    ours = Place(stage="likelihood", run="bernoulli_mc", metric="mean.log_likelihood.200.value")
     found = Results(root, READS).find(ours)
     metrics = json.loads((root / "scores/likelihood/bernoulli_mc/metrics.json").read_text())
     values = [seed["log_likelihood"]["200"]["value"] for seed in metrics["seeds"].values()]
@@ -55,8 +55,8 @@ def test_a_metric_brings_its_spread_its_protocol_and_the_settings_of_training(pr
 
 def test_settings_and_cards(project: Callable[..., Path]) -> None:
     results = Results(project(), READS)
-    rate = results.find(Ours(stage="train_vae", run="bernoulli", setting="learning_rate"))
-    pixels = results.find(Ours(stage="train_vae", run="bernoulli", card="shape", reduce="product"))
+    rate = results.find(Place(stage="train_vae", run="bernoulli", setting="learning_rate"))
+    pixels = results.find(Place(stage="train_vae", run="bernoulli", card="shape", reduce="product"))
     assert rate is not None and rate.value == 0.0003
     assert pixels is not None and pixels.value == 784
 
@@ -70,7 +70,7 @@ def test_settings_and_cards(project: Callable[..., Path]) -> None:
     ],
 )
 def test_what_is_not_measured_is_not_found(project: Callable[..., Path], place: dict[str, str]) -> None:
-    assert Results(project(), READS).find(Ours.model_validate(place)) is None
+    assert Results(project(), READS).find(Place.model_validate(place)) is None
 
 
 def test_leftovers_of_an_unplanned_run_are_not_read(project: Callable[..., Path]) -> None:
@@ -82,7 +82,7 @@ def test_leftovers_of_an_unplanned_run_are_not_read(project: Callable[..., Path]
 def test_a_number_is_counted_in_the_report_s_units(project: Callable[..., Path]) -> None:
     results = Results(project(), READS)
     place = {"stage": "train_vae", "run": "bernoulli"}
-    product = results.find(Ours(**place, setting="epochs", times="batch"))
+    product = results.find(Place(**place, setting="epochs", times="batch"))
     assert product is not None and product.value == 20 * 64
-    epochs = results.find(Ours(**place, setting="seeds", reduce="epochs"))
+    epochs = results.find(Place(**place, setting="seeds", reduce="epochs"))
     assert epochs is not None and epochs.value == [0, 1]  # 100 training images are one batch of 64: seed 1 as a step

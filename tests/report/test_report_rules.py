@@ -41,9 +41,9 @@ def by_beta(*values: float) -> dict[float, float]:
     return dict(zip((1.2, 0.8, 1), values, strict=True))
 
 
-def models(vae_distance: float, vae_score: float) -> dict[str, Any]:
-    own = mlp_vae.RUN
-    return {"distance": {"GAN": 8.0, own: vae_distance}, "score": {"GAN": 6.0, own: vae_score}}
+def models(distance: float, score: float) -> dict[str, Any]:
+    own = {"frechet_distance": distance, "inception_score": score}
+    return {"scores": {"GAN": {"frechet_distance": 8.0, "inception_score": 6.0}, mlp_vae.RUN: own}}
 
 
 def neighbours(latent: float, tsne: float) -> dict[str, dict[str, float]]:
@@ -178,9 +178,9 @@ CASES: dict[str, tuple[claims.Rule, dict[str, Any], list[dict[str, Any]], dict[s
     "C80": (mlp_vae.early, {"first": 0.04, "last": 0.02}, [{"first": 0.05, "last": 0.02}], None),
     "C81": (
         mlp_vae.negative,
-        {"losses": {KIND: -5.0, "cross_entropy": 5.0}},
-        [{"losses": {KIND: 5.0, "cross_entropy": 5.0}}, {"losses": {KIND: -5.0, "cross_entropy": -1.0}}],
-        {"losses": {KIND: -5.0}},
+        {"curves": {KIND: [9.0, -5.0], "cross_entropy": [5.0]}},
+        [{"curves": {KIND: [-9.0, 5.0], "cross_entropy": [5.0]}}, {"curves": {KIND: [-5.0], "cross_entropy": [-1.0]}}],
+        {"curves": {KIND: [-5.0]}},
     ),
     "C82": (mlp_vae.clusters, neighbours(0.95, 0.9), [neighbours(0.95, 0.89), neighbours(0.89, 0.95)], None),
     "C87": (mlp_vae.models, models(9, 5), [models(7, 5), models(9, 7)], None),

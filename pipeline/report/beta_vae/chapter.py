@@ -11,19 +11,14 @@ from pipeline.report.beta_vae import rules
 from pipeline.report.chapter import Chapter, Content
 from pipeline.report.claims import Claim, assess, per_seed
 from pipeline.report.reported import Reported
-from pipeline.report.results import Results, about, data
+from pipeline.report.results import Results, about, data, settings
 from pipeline.runtime.plan import Plan
 
 NETWORKS = ("conv32",)
 SIZES = {16: "ae_16", 128: "ae_128", 1024: "ae_1024"}  # the runs that claims compare, as in reported.yaml
 BETAS = {0.8: "beta_0_8", 1: "beta_1", 1.2: "beta_1_2"}
 WIDE = SIZES[1024]
-TABLE = {
-    "beta 0.8": "003-beta-0.8",
-    "beta 1": "003-vae",
-    "beta 1.2": "003-beta-1.2",
-    "linear beta": "003-linear-beta",
-}
+TABLE = {"beta 0.8": "003-beta-0.8", "beta 1": "003-vae", "beta 1.2": "003-beta-1.2", "linear beta": "003-linear-beta"}
 """Columns of report 003's two tables, and how its rows in reported.yaml begin."""
 
 
@@ -36,7 +31,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     for plan in trained:
         sets.setdefault(data(plan), []).append(plan)
     values = {
-        "settings": autoencoders.settings(trained),
+        "settings": settings(trained),
         "scores": metrics,
         "samples": samples,
         "table": [_row(results, reported, name, row) for name, row in TABLE.items()],

@@ -29,9 +29,7 @@ def weights(reconstruction: Mapping[float, float], kl: Mapping[float, float]) ->
 
 def sharper(low: Terms, high: Terms) -> Finding:
     """Test C72 on `frechet_distance` and `sharpness` of samples with the lowest and the highest beta."""
-    return finding(
-        low["sharpness"] > high["sharpness"] and low["frechet_distance"] < high["frechet_distance"],
-    )
+    return finding(low["sharpness"] > high["sharpness"] and low["frechet_distance"] < high["frechet_distance"])
 
 
 def weightless(autoencoder: float, mean: float, sample: float) -> Finding:

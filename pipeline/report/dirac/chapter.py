@@ -1,11 +1,11 @@
 """The Dirac games: verdicts by rule beside the report's words, and the plots that a stage of their own has made."""
 
 import shutil
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pipeline.report.chapter import Chapter, Content
-from pipeline.report.claims import assess
+from pipeline.report.claims import Claim, Rule, assess
 from pipeline.report.dirac import rules
 from pipeline.report.reported import Reported
 from pipeline.report.results import Results
@@ -32,15 +32,17 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
             shutil.copyfile(results.folder(plan) / name, out / "figures/dirac" / name)
     kinds = [game["verdict"] for game in games.values()]
     headlines = {f"dirac.{kind}": float(kinds.count(kind)) for kind in ("converged", "cycle") if games}
-    every = {"": {"games": games}} if games else {}
     meanings = {name: str(row.means) for name, row in rows.items()}
-    test = partial(assess, reported)
+
+    def test(name: str, rule: Rule, **more: Any) -> Claim:
+        return assess(reported, name, rule, {"": {"games": games, **more}} if games else {})
+
     claims = [
-        test("C30", rules.words, {seed: {**each, "meanings": meanings} for seed, each in every.items()}),
-        test("C31", rules.decay, {seed: {**each, "rate": settings["learning_rate"]} for seed, each in every.items()}),
-        test("C32", rules.cycle, every),
-        test("C33", rules.average, every),
-        test("C34", rules.equilibrium, every),
+        test("C30", rules.words, meanings=meanings),
+        test("C31", rules.decay, rate=settings.get("learning_rate")),
+        test("C32", rules.cycle),
+        test("C33", rules.average),
+        test("C34", rules.equilibrium),
     ]
     return Content(values, headlines, claims)
 

@@ -47,16 +47,14 @@ def plot(games: Path, output: Path, *, frames: int) -> None:
 
 
 def _animate(games: dict[str, Any], paths: np.ndarray, file: Path, frames: int) -> None:
-    """Draw the panels once, then in each frame the next piece of every trajectory."""
+    """Show the panels, and in each frame the next piece of every trajectory."""
     rows = -(-len(paths) // COLUMNS)
     with style.look():
         figure = Figure(figsize=(WIDTH * COLUMNS, HEIGHT * rows), layout="constrained")
         canvas = FigureCanvasAgg(figure)
-        panels = []
-        for number, (name, game) in enumerate(games.items()):
-            axes = figure.add_subplot(rows, COLUMNS, number + 1, projection="3d")
-            _space(axes, name, game, paths[number])
-            panels.append(axes)
+        panels = [figure.add_subplot(rows, COLUMNS, number + 1, projection="3d") for number in range(len(paths))]
+        for axes, (name, game), path in zip(panels, games.items(), paths, strict=True):
+            _space(axes, name, game, path)
         canvas.draw()  # type: ignore[no-untyped-call]
     pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     ground = Image.fromarray(pixels).convert("RGB")
@@ -67,8 +65,7 @@ def _animate(games: dict[str, Any], paths: np.ndarray, file: Path, frames: int) 
         ImageDraw.Draw(complete).line([tuple(point) for point in line], fill=colour, width=1)
     palette = complete.quantize(256)
     ends = np.linspace(0, paths.shape[1] - 1, frames + 1).round().astype(int)
-    pictures = []
-    draw = ImageDraw.Draw(ground)
+    pictures, draw = [], ImageDraw.Draw(ground)
     for start, end in pairwise(ends):
         for line, colour in zip(lines, colours, strict=True):
             draw.line([tuple(point) for point in line[start : end + 1]], fill=colour, width=1)

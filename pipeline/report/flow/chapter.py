@@ -73,9 +73,8 @@ def _claims(results: Results, reported: Reported, scored: Sequence[Plan], metric
                     found.setdefault(seed, {}).setdefault(density, []).append(at[key])
         return found
 
-    nll, loss, energy = (
-        by_depth(*place) for place in (("samples", "test_nll"), ("density", "loss"), ("density", "energy_distance"))
-    )
+    nll, loss = by_depth("samples", "test_nll"), by_depth("density", "loss")
+    energy = by_depth("density", "energy_distance")
     depths = dict.fromkeys(by_seed, ", ".join(map(str, metrics)))
     arcs = {
         seed: {name: modes["samples"]["arcs"]["test_nll"] for name, modes in at.items()}
@@ -83,8 +82,8 @@ def _claims(results: Results, reported: Reported, scored: Sequence[Plan], metric
         if {"smooth", "in_place"} <= at.keys() and "arcs" in at["smooth"]["samples"]
     }
     facts = [{"steps": results.settings(plan)["steps"]} for plan in scored]
-    places = {"layers": next(iter(planar), ""), "shallow": scored[0].run if scored else ""}
-    test = partial(assess, reported, facts=facts, **places)
+    shallowest = scored[0].run if scored else ""
+    test = partial(assess, reported, facts=facts, layers=next(iter(planar), ""), shallow=shallowest)
     parted = [(std, layer["silhouette"]) for _, std, layer in layers]
     return [
         test("C50", rules.determinant, {"": {"errors": single["jacobian"]}} if single else {}),
@@ -100,13 +99,10 @@ def _claims(results: Results, reported: Reported, scored: Sequence[Plan], metric
 
 def _last(results: Results, plan: Plan) -> dict[str, tuple[float, float | None]]:
     """Return mean and spread over seeds of the last training loss of every flow of a run."""
-    last = {}
-    for density in plan.settings["densities"]:
-        for constraint in plan.settings["constraints"]:
-            name = f"{density}_samples_{constraint}"
-            row = results.curve(plan, name).iloc[-1]
-            last[name] = (float(row.mean()), float(row.std()) if len(row) > 1 else None)
-    return last
+    settings = plan.settings
+    names = [f"{density}_samples_{name}" for density in settings["densities"] for name in settings["constraints"]]
+    rows = {name: results.curve(plan, name).iloc[-1] for name in names}
+    return {name: (float(row.mean()), float(row.std()) if len(row) > 1 else None) for name, row in rows.items()}
 
 
 CHAPTER = Chapter(

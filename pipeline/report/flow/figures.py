@@ -66,7 +66,7 @@ def samples(results: Results, plans: Sequence[Plan], number: int, path: Path) ->
 
 
 @contextmanager
-def _grid(results: Results, plans: Sequence[Plan], number: int, path: Path) -> Iterator[np.ndarray]:
+def _grid(results: Results, plans: Sequence[Plan], number: int, path: Path) -> Iterator[Any]:
     """Yield square panels of the box [-5, 5]², a row per constraint and a column per depth, right of the target."""
     rows = [WORDS[name] for name in results.metrics(plans[0])["protocol"]["constraints"]]
     columns = ["target", *(f"k = {depth(results, plan)}" for plan in plans)]

@@ -1,11 +1,11 @@
 """Generative adversarial networks: scores with their protocols, metric against distance, samples, latent studies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
-import numpy as np
 import torch
 
 from pipeline.gan import operations
@@ -17,7 +17,7 @@ from pipeline.report.gan import figures, rules
 from pipeline.report.gan.figures import Scored
 from pipeline.report.gan.rules import Seed
 from pipeline.report.reported import Reported
-from pipeline.report.results import Results
+from pipeline.report.results import Results, settings
 from pipeline.runtime.plan import Plan
 from pipeline.runtime.settings import build
 
@@ -35,7 +35,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     evaluators = {run.name: run.evaluator for run in runs}
     seeds = {run.name: _seeds(results, run) for run in runs}
     values = {
-        "settings": {run.name: {"data": run.data, **run.train.settings} for run in runs},
+        "settings": settings([run.train for run in runs]),
         "scores": {run.name: run.metrics for run in runs},
         "evaluators": {
             plan.run: results.metrics(plan) for plan in results.plans("features") if plan.run in evaluators.values()
@@ -96,35 +96,30 @@ def _claims(
 
 def _operations(results: Results, plan: Plan) -> int:
     """Count the operations of a critic step of a planned training."""
-    settings = build(Training, Plan.read(results.root / plan.path).settings)
-    return operations.critic_step(settings.network, settings.objective, settings.schedule.batch)
+    training = build(Training, Plan.read(results.root / plan.path).settings)
+    return operations.critic_step(training.network, training.objective, training.schedule.batch)
 
 
 def _seeds(results: Results, run: Scored) -> dict[str, Seed]:
     """Return what the run measured, seed by seed."""
     names = [name for name in results.columns(run.train) if name not in ("seed", "step")]
-    columns = {name: results.curve(run.train, name) for name in names}
-    steps = {"step": columns[names[0]].index.tolist()}
-    curves = {
-        seed: {**steps, **{name: curve[int(seed)].tolist() for name, curve in columns.items()}}
-        for seed in run.metrics["seeds"]
+    curves = per_seed({name: results.by_seed(run.train, name) for name in names})
+    steps = results.curve(run.train, names[0]).index.tolist()
+    return {
+        seed: Seed(scores, run.metrics["real"], {"step": steps, **curves[seed]})
+        for seed, scores in run.metrics["seeds"].items()
     }
-    return {seed: Seed(scores, run.metrics["real"], curves[seed]) for seed, scores in run.metrics["seeds"].items()}
 
 
 def _relation(run: Scored, seeds: Mapping[str, Seed]) -> dict[str, Any]:
     """Return how the run's own estimate moved with the distance of its stored generators, means over seeds."""
-
-    def mean(values: Sequence[float]) -> float:
-        return float(np.mean(values))
-
     each = list(seeds.values())
     return {
         "measure": run.measure,
         "points": sum(step >= each[0].curves["step"][0] for step in run.steps),
-        "correlation": mean([rules.agreement(seed, f"test_{run.measure}") for seed in each]),
-        "saturated": mean([rules.saturated(seed) for seed in each]),
-        "norm": [mean([seed.curves[key][-1] for seed in each]) for key in ("gradient_norm", "gradient_norm_spread")],
+        "correlation": fmean([rules.agreement(seed, f"test_{run.measure}") for seed in each]),
+        "saturated": fmean([rules.saturated(seed) for seed in each]),
+        "norm": [fmean([seed.curves[key][-1] for seed in each]) for key in ("gradient_norm", "gradient_norm_spread")],
     }
 
 

@@ -200,7 +200,7 @@ def sheets(results: Results, run: Scored, out: Path) -> dict[str, Any]:
     best = run.steps.index(next(iter(run.metrics["seeds"].values()))["best_step"])
     moved = np.concatenate([samples[-1][None, :count], perturbed.reshape(-1, *perturbed.shape[2:])[:, :count]])
     strips = np.stack([part[:, :STRIPS].swapaxes(0, 1) for part in (latent, pixel)], axis=1)  # (pair, way, weight, ...)
-    shown = {  # images, how many stand in a row, and rows that stand closer together
+    shown = {  # images, how many stand in a row, and how many rows stand closer together
         "samples": (samples[-1], SIDE, 1),
         "best": (samples[best], SIDE, 1),
         "progress": (samples[:, :count], ROW, count // ROW),

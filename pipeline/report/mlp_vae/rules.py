@@ -1,6 +1,6 @@
 """Rules of claims C80 to C82 and C87: the small autoencoder of report 004, and its GAN beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pipeline.report.claims import Finding, finding
 
@@ -14,10 +14,13 @@ def early(first: float, last: float) -> Finding:
     return finding(first <= NEAR * last)
 
 
-def negative(losses: Mapping[str, float]) -> Finding | None:
-    """Test C81 on the last training loss by likelihood, minus its constant where it has one."""
-    others = [loss for name, loss in losses.items() if name != OWN]
-    return finding(losses[OWN] < 0 and all(loss >= 0 for loss in others)) if others and OWN in losses else None
+def negative(curves: Mapping[str, Sequence[float]]) -> Finding | None:
+    """Test C81 on the last training losses by likelihood, minus their constants where they have one."""
+    losses = {name: curve[-1] for name, curve in curves.items()}
+    if OWN not in losses or len(losses) == 1:
+        return None
+    held = all(loss < 0 if name == OWN else loss >= 0 for name, loss in losses.items())
+    return finding(held, losses=losses)
 
 
 def clusters(latent: Mapping[str, float], tsne: Mapping[str, float]) -> Finding:
@@ -25,6 +28,7 @@ def clusters(latent: Mapping[str, float], tsne: Mapping[str, float]) -> Finding:
     return finding(min(latent["knn_accuracy"], tsne["knn_accuracy"]) >= CLUSTERED)
 
 
-def models(distance: Mapping[str, float], score: Mapping[str, float]) -> Finding:
-    """Test C87 on Fréchet distance and Inception Score of samples by one evaluator, of the GAN and of autoencoders."""
-    return finding(distance["GAN"] < distance[RUN] and score["GAN"] > score[RUN])
+def models(scores: Mapping[str, Mapping[str, float]]) -> Finding:
+    """Test C87 on scores of samples by one evaluator, of the GAN and of autoencoders, by run."""
+    distance, score = ({run: at[key] for run, at in scores.items()} for key in ("frechet_distance", "inception_score"))
+    return finding(distance["GAN"] < distance[RUN] and score["GAN"] > score[RUN], distance=distance, score=score)

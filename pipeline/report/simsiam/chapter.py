@@ -1,5 +1,6 @@
 """SimSiam and its ablations: curves, collapse measures, nearest neighbours, linear probe."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +14,7 @@ from pipeline.report.chapter import Chapter, Content
 from pipeline.report.claims import Claim, assess, per_seed
 from pipeline.report.figures import Curve
 from pipeline.report.reported import Reported
-from pipeline.report.results import Results, about, data
+from pipeline.report.results import Results, about, data, settings
 from pipeline.report.simsiam import rules
 from pipeline.runtime.plan import Plan
 
@@ -58,7 +59,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     metrics = {plan.run: results.metrics(plan) for plan in scored}
     kinds = {plan.run: variant(results.settings(plan)) for plan in scored}
     values = {
-        "settings": {plan.run: {"data": data(plan), **plan.settings} for plan in trained},
+        "settings": settings(trained),
         "curves": [_curves(results, plan, out) for plan in trained],
         "variants": _variants(results, trained, metrics, out) if trained else None,
         "rows": [
@@ -80,26 +81,18 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
 
 def _claims(results: Results, reported: Reported, seeds: dict[str, dict[str, Any]]) -> list[Claim]:
     """Test C20 to C24 on the scores of each variant, by seed; a variant that has not run has none."""
-    test = partial(assess, reported)
-
-    def trained(name: str) -> Plan:
-        return results.finished["train_simsiam", name]
-
+    test, default = partial(assess, reported), results.finished.get(("train_simsiam", "default"))
     late, length, epochs = {}, {}, 0
-    if seeds["default"]:
-        late = {
-            str(seed): {column: results.curve(trained("default"), column)[seed].tolist() for column in ("loss", "knn")}
-            for seed in results.curve(trained("default"), "loss")
-        }
-        epochs = trained("default").settings["epochs"]
-        length = {"epochs": epochs} if data(trained("default")) == DATA else {}
+    if default and seeds["default"]:
+        curves = {column: results.by_seed(default, column) for column in ("loss", "knn")}
+        late, epochs = per_seed(curves), default.settings["epochs"]
+        length = {"epochs": epochs} if data(default) == DATA else {}
     first = {"epochs in the first fifth of the training": rules.early(epochs)}
-    spikes = {
-        seed: {"score": score, "epochs": trained("no_predictor").settings["epochs"]}
-        for seed, score in seeds["no_predictor"].items()
-    }
     scores = {name: per_seed({"score": at}) for name, at in seeds.items()}
     beside = {name: per_seed({"score": at, "default": seeds["default"]}) for name, at in seeds.items()}
+    no_predictor = results.finished.get(("train_simsiam", "no_predictor"))
+    epochs = no_predictor.settings["epochs"] if no_predictor else 0
+    spikes = {seed: {**numbers, "epochs": epochs} for seed, numbers in scores["no_predictor"].items()}
     return [
         test("C20", rules.learns, scores["default"], [length]),
         test("C21", rules.collapses, beside["no_stop_gradient"]),
@@ -111,11 +104,14 @@ def _claims(results: Results, reported: Reported, seeds: dict[str, dict[str, Any
 
 
 def _verdicts(scores: dict[str, rules.Score]) -> str:
-    words = [rules.verdict(score) for score in scores.values()]
-    return ", ".join(
-        f"{word} ({words.count(word)} of {len(words)} seeds)" if len(words) > 1 else word
-        for word in dict.fromkeys(words)
-    )
+    words = Counter(map(rules.verdict, scores.values()))
+    return ", ".join(f"{word} ({n} of {len(scores)} seeds)" if len(scores) > 1 else word for word, n in words.items())
+
+
+def _about(plans: Sequence[Plan]) -> str:
+    known = plans[0].settings
+    neighbours = f"{known['knn_neighbours']} neighbours, features of the {known['knn_features']}"
+    return f"{about(plans)} kNN on the test split, {neighbours}."
 
 
 def _reports(reported: Reported, kind: str) -> str:
@@ -142,7 +138,7 @@ def _curves(results: Results, plan: Plan, out: Path) -> dict[str, str]:
     with style.panels(out / f"figures/simsiam/{plan.run}/curves.png", 2, 2, 3.2, 2.6) as axes:
         for place, column in zip(axes, ("loss", "knn"), strict=True):
             figures.plot(place, [Curve(plan.run, results.curve(plan, column), style.line(0))], PANELS[column])
-    return {"run": plan.run, "title": f"{kind.figure}{kind.title}", "about": about([plan])}
+    return {"run": plan.run, "title": f"{kind.figure}{kind.title}", "about": _about([plan])}
 
 
 def _variants(results: Results, plans: Sequence[Plan], metrics: Mapping[str, Any], out: Path) -> str:
@@ -157,7 +153,7 @@ def _variants(results: Results, plans: Sequence[Plan], metrics: Mapping[str, Any
                 place.axhline(float(start), color=style.REPORTED, linewidth=0.8, linestyle=":")
         style.logarithmic(axes[3])
         axes[0].legend(fontsize=7)
-    return about(plans)
+    return _about(plans)
 
 
 def _views(results: Results, plan: Plan, out: Path) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pipeline.report.chapter import Chapter, Content
 from pipeline.report.claims import Claim, assess, per_seed
 from pipeline.report.figures import Curve
 from pipeline.report.reported import Reported
-from pipeline.report.results import Results, about, data
+from pipeline.report.results import Results, about, data, settings
 from pipeline.report.vae import rules
 from pipeline.runtime.plan import Plan
 from pipeline.vae.objective import kl_analytic, kl_monte_carlo
@@ -24,7 +24,6 @@ from pipeline.vae.objective import kl_analytic, kl_monte_carlo
 NETWORKS = ("mlp", "conv")
 CLOSED, MONTE_CARLO = "bernoulli", "bernoulli_mc"  # the runs that claims compare, as in reported.yaml
 SAMPLES = (1, 10, 1000)  # of the Monte-Carlo KL whose operations are counted
-LABEL = f"-ELBO ({NATS})"
 
 
 def write(results: Results, reported: Reported, out: Path) -> Content:
@@ -36,7 +35,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         protocols.setdefault(found["protocol"]["elbo"], []).append(run)
     layers = _layers(results, scored, metrics)
     values = {
-        "settings": autoencoders.settings(trained),
+        "settings": settings(trained),
         "about": _curves(results, trained, out) if trained else "",
         "printed": _printed(results, reported, out),
         "scores": metrics,
@@ -61,9 +60,9 @@ def _claims(
     trained = results.finished.get(("train_vae", CLOSED))
     found = results.find(reported.row("000-vae-target").ours)
     length = [autoencoders.length(results, trained)] if trained else []
-    curves = per_seed({"curve": autoencoders.by_seed(results, trained, "valid_elbo") if trained else {}})
+    curves = per_seed({"curve": results.by_seed(trained, "valid_elbo") if trained else {}})
     long = [plan for plan in autoencoders.of(results, "train_vae", NETWORKS) if trained and _longer(plan, trained)][:1]
-    longer = per_seed({"curve": autoencoders.by_seed(results, long[0], "valid_elbo") if long else {}})
+    longer = per_seed({"curve": results.by_seed(long[0], "valid_elbo") if long else {}})
 
     def elbo(run: str) -> dict[str, float]:
         return {seed: scores["elbo"]["test"] for seed, scores in metrics.get(run, {"seeds": {}})["seeds"].items()}
@@ -73,7 +72,7 @@ def _claims(
         return {seed: {k: estimate["value"] for k, estimate in at.items()} for seed, at in found.items()}
 
     by_layers = {count: elbo(run) for run, count in (layers["runs"] if layers else {}).items()}
-    gains = {"without": by_layers.pop(0, {}), "with_layers": per_seed(by_layers)}
+    gains: dict[str, Any] = {"without": by_layers.pop(0, {}), "with_layers": per_seed(by_layers)}
     both = {"closed": estimates(CLOSED), "monte_carlo": estimates(MONTE_CARLO)}
     return [
         test("C01", rules.target, curves, [found.facts] if found else []),
@@ -137,9 +136,8 @@ def _gain(seeds: dict[str, Any], plain: dict[str, Any]) -> float | None:
 
 def _curves(results: Results, plans: Sequence[Plan], out: Path) -> str:
     """Plot the validation -ELBO (F01), and the ELBO on validation and training images (F03); say what is shown."""
-    figures.curves(
-        out / "figures/vae/negative_elbo.png", lines(results, plans, "valid_elbo", -1), f"validation {LABEL}"
-    )
+    negative = lines(results, plans, "valid_elbo", -1)
+    figures.curves(out / "figures/vae/negative_elbo.png", negative, f"validation -ELBO ({NATS})")
     train = lines(results, plans, "train_loss", -1)
     thin = [Curve(f"{c.label}, training", c.values.iloc[1:], {**c.look, "linewidth": 0.7}) for c in train]
     both = [*lines(results, plans, "valid_elbo"), *thin]
@@ -159,7 +157,7 @@ def _printed(results: Results, reported: Reported, out: Path) -> dict[str, Any] 
     dots = {"color": style.REPORTED, "linestyle": "", "marker": "o", "markersize": 3}
     shown = [Curve("report 001", pd.DataFrame({"001": theirs}), dots)] if same else []
     path = out / "figures/vae/printed_elbo.png"
-    figures.curves(path, [*lines(results, [plan], "valid_elbo", -1), *shown], f"validation {LABEL}")
+    figures.curves(path, [*lines(results, [plan], "valid_elbo", -1), *shown], f"validation -ELBO ({NATS})")
     return {
         "run": plan.run,
         "data": found.facts["data"],
@@ -180,13 +178,11 @@ def _likelihood(results: Results, plans: Sequence[Plan], metrics: dict[str, Any]
     with style.chart(out / "figures/vae/log_likelihood.png") as axes:
         for n, plan in enumerate(plans):
             estimates = [metrics[plan.run]["mean"]["log_likelihood"][k] for k in _counts(metrics[plan.run])]
-            ks = np.array(_counts(metrics[plan.run]), float) * 1.04 ** (
-                n - (len(plans) - 1) / 2
-            )  # side by side where the estimates agree
+            aside = 1.04 ** (n - (len(plans) - 1) / 2)  # side by side where the estimates agree
+            ks = np.array(_counts(metrics[plan.run]), float) * aside
             values, errors = ([estimate[key] for estimate in estimates] for key in ("value", "standard_error"))
-            axes.errorbar(
-                ks, values, errors, label=plan.run, marker="o", markersize=3, capsize=2, **line(results, plan)
-            )
+            look = {"marker": "o", "markersize": 3, "capsize": 2, **line(results, plan)}
+            axes.errorbar(ks, values, errors, label=plan.run, **look)
         axes.set_xscale("log")
         every = sorted({int(k) for plan in plans for k in _counts(metrics[plan.run])})
         axes.set_xticks(every, [str(k) for k in every])
