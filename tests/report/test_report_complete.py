@@ -30,6 +30,8 @@ ORDER = (
     "data", "features", "train_vae", "likelihood", "score_samples", "train_flow", "score_flow", "planar",
     "train_simsiam", "score_simsiam", "dirac", "animate", "train_gan", "score_gan",
 )  # fmt: skip
+pytestmark = pytest.mark.slow
+
 IMAGES = 60  # of each split
 SMALL: dict[str, dict[str, Any]] = {
     "features": {
