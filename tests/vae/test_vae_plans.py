@@ -59,7 +59,7 @@ def test_a_hyperparameter_reaches_the_stages_that_it_changes(name):
             {"beta", "beta_schedule", "kl", "kl_samples", "importance_samples", "elbo_samples"},
         ),
     ],
-    ids=str,
+    ids=lambda value: ",".join(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_what_does_nothing_in_a_run_does_not_rerun_it(run, idle):
     other = {name: value for name, value in OTHER.items() if name in idle}
