@@ -1,12 +1,11 @@
 """A device, pretended unless `PIPELINE_DEVICE` names a real one, and trainings in three ways on it."""
 
-import json
-import math
 import os
 
 import pytest
 import torch
 from gpu import pretend, small
+from gpu.compare import must_equal
 
 from pipeline.features.build import build
 from pipeline.runtime.checkpoint import Checkpoint
@@ -48,8 +47,22 @@ def evaluator(tmp_path_factory, data):
 
 
 @pytest.fixture
-def stage(tmp_path, device, monkeypatch):
-    """Run a stage on the device: straight, killed after its first checkpoint and resumed, and without recording.
+def once(tmp_path, device):
+    """Run a stage on the device, with its folders and settings, and return what it wrote; equal names, one folder."""
+
+    def run(work, *inputs, name="once"):
+        *folders, settings = inputs
+        output = tmp_path / name / work.__module__
+        output.mkdir(parents=True, exist_ok=True)
+        work(*folders, output, settings, Context(device, tmp_path / name / f"scratch of {work.__module__}"))
+        return output
+
+    return run
+
+
+@pytest.fixture
+def thrice(once, monkeypatch):
+    """Run a stage straight; killed after its first checkpoint and resumed; and without recording its steps.
 
     All three must write the same bytes; the folder of the first is returned.
     """
@@ -60,65 +73,15 @@ def stage(tmp_path, device, monkeypatch):
         save(self, state, now=now)
         raise Killed
 
-    def run(work, *inputs):
-        def once(name):
-            *folders, settings = inputs
-            output = tmp_path / name / work.__module__
-            output.mkdir(parents=True, exist_ok=True)
-            work(*folders, output, settings, Context(device, output.with_suffix(".scratch")))
-            return output
-
-        straight = once("straight")
+    def run(*stage):
+        straight = once(*stage, name="straight")
         with monkeypatch.context() as patch, pytest.raises(Killed):
             patch.setattr(Checkpoint, "save", save_and_die)
-            once("killed")
-        must_equal(once("killed"), straight)
-        monkeypatch.setenv("PIPELINE_CAPTURE", "off")
-        must_equal(once("unrecorded"), straight)
-        monkeypatch.delenv("PIPELINE_CAPTURE")
+            once(*stage, name="killed")
+        must_equal(once(*stage, name="killed"), straight)
+        with monkeypatch.context() as patch:
+            patch.setenv("PIPELINE_CAPTURE", "off")
+            must_equal(once(*stage, name="unrecorded"), straight)
         return straight
 
     return run
-
-
-@pytest.fixture
-def score(tmp_path, device):
-    """Run a stage that keeps no checkpoint; every number of its scores must be finite."""
-
-    def run(work, *inputs):
-        *folders, settings = inputs
-        output = tmp_path / work.__module__
-        output.mkdir()
-        work(*folders, output, settings, Context(device, tmp_path / "scratch"))
-        must_be_finite(output)
-
-    return run
-
-
-class Differs(AssertionError):
-    """Two ways of running a stage wrote different bytes."""
-
-
-def must_equal(folder, other):
-    """Compare all bytes of two folders."""
-    found, wanted = ({file.name: file.read_bytes() for file in each.iterdir()} for each in (folder, other))
-    odd = sorted(name for name in found | wanted if found.get(name) != wanted.get(name))
-    if odd:
-        raise Differs(f"{folder.parent.name} and {other.parent.name} differ in {', '.join(odd)}")
-
-
-def must_be_finite(folder):
-    """Look at every number of `metrics.json`."""
-    metrics = json.loads((folder / "metrics.json").read_text())
-    found = list(numbers(metrics))
-    assert found
-    assert all(map(math.isfinite, found))
-
-
-def numbers(tree):
-    """Yield every number of nested dictionaries and lists."""
-    for value in tree.values() if isinstance(tree, dict) else tree:
-        if isinstance(value, dict | list):
-            yield from numbers(value)
-        elif isinstance(value, int | float):
-            yield value
