@@ -54,7 +54,10 @@ def once(tmp_path, device):
         *folders, settings = inputs
         output = tmp_path / name / work.__module__
         output.mkdir(parents=True, exist_ok=True)
+        pretend.Operations.count.clear()
         work(*folders, output, settings, Context(device, tmp_path / name / f"scratch of {work.__module__}"))
+        count = pretend.Operations.count
+        assert not count or count[pretend.GPU] > count[pretend.CPU], f"{work.__module__} computes on cpu"
         return output
 
     return run
@@ -62,7 +65,7 @@ def once(tmp_path, device):
 
 @pytest.fixture
 def thrice(once, monkeypatch):
-    """Run a stage straight; killed after its first checkpoint and resumed; and without recording its steps.
+    """Run a stage straight; without recording its steps; and killed after its first checkpoint and resumed.
 
     All three must write the same bytes; the folder of the first is returned.
     """
@@ -75,13 +78,13 @@ def thrice(once, monkeypatch):
 
     def run(*stage):
         straight = once(*stage, name="straight")
+        with monkeypatch.context() as patch:
+            patch.setenv("PIPELINE_CAPTURE", "off")
+            must_equal(once(*stage, name="unrecorded"), straight)
         with monkeypatch.context() as patch, pytest.raises(Killed):
             patch.setattr(Checkpoint, "save", save_and_die)
             once(*stage, name="killed")
         must_equal(once(*stage, name="killed"), straight)
-        with monkeypatch.context() as patch:
-            patch.setenv("PIPELINE_CAPTURE", "off")
-            must_equal(once(*stage, name="unrecorded"), straight)
         return straight
 
     return run

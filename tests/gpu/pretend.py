@@ -6,6 +6,7 @@ the CPU alone, and operations without a repeatable CUDA kernel are refused. Step
 `gpu.tape`; nothing is copied between the two places while one is recorded.
 """
 
+from collections import Counter
 from contextlib import contextmanager
 from importlib import import_module
 
@@ -13,6 +14,8 @@ import torch
 from gpu import tape
 from safetensors.torch import load_file
 from torch import Tensor
+from torch._decomp import decompositions
+from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils._foreach_utils import _group_tensors_by_device_and_dtype
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -77,6 +80,9 @@ class Generator(torch.Generator):
 class Operations(TorchDispatchMode):
     """Sees every operation, those of backward passes included: where its tensors lie decides where its results do."""
 
+    count = Counter()
+    """Number of operations in each place."""
+
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         name, read = func._schema.name, tape.tensors((args, kwargs))
@@ -87,10 +93,11 @@ class Operations(TorchDispatchMode):
             raise RuntimeError(f"{func}: tensors on cpu and on {GPU}")
         if GPU in places and name in UNREPEATABLE:
             raise RuntimeError(f"{func} has no deterministic implementation on {GPU}")
-        result = func(*args, **kwargs)
+        result, where = func(*args, **kwargs), GPU if GPU in places else CPU if CPU in places else None
+        self.count[where] += 1
         for each in tape.tensors(result):
             if place(each) is None:
-                put(each, GPU if GPU in places else CPU if CPU in places else None)
+                put(each, where)
         return result
 
 
@@ -120,6 +127,8 @@ class Functions(TorchFunctionMode):
             if func in (Tensor.numpy, Tensor.__array__):
                 raise TypeError(f"numpy cannot read a tensor on {GPU}")
             assert not (func in READERS and tape.Tape.recording), f"{func.__name__} reads from the device"
+            if func == F.interpolate:
+                return enlarged(*args, **kwargs)
         if func == Tensor.cpu:
             return put(args[0].clone(), CPU)
         if func == Tensor.to:
@@ -131,6 +140,12 @@ class Functions(TorchFunctionMode):
         if func not in MAKERS and "device" not in kwargs:
             return func(*args, **kwargs)
         return put(func(*args, **{**kwargs, "device": CPU} if "device" in kwargs else kwargs), made)
+
+
+def enlarged(images, size=None, scale_factor=None, mode="nearest", align_corners=None, **_):
+    """Interpolate as torch does on a GPU in deterministic mode: by indices, whose backward pass is repeatable."""
+    assert mode == "bilinear"
+    return decompositions._upsample_linear_vec(images, size, align_corners, [float(scale_factor)] * 2)
 
 
 def moved(to, at, tensor, *args, device=None, non_blocking=False, **kwargs):
