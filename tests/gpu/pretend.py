@@ -50,6 +50,10 @@ UNREPEATABLE = {
 """Operations that raise on a GPU in deterministic mode, as `torch.use_deterministic_algorithms` lists them."""
 
 
+OPERATIONS = Counter()
+"""Number of operations in each place, of which a stage should have most on the GPU."""
+
+
 def place(tensor):
     """Return where a tensor is said to lie; `None` where nothing has been said of it."""
     return getattr(tensor.untyped_storage(), "place", None)
@@ -80,9 +84,6 @@ class Generator(torch.Generator):
 class Operations(TorchDispatchMode):
     """Sees every operation, those of backward passes included: where its tensors lie decides where its results do."""
 
-    count = Counter()
-    """Number of operations in each place."""
-
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         name, read = func._schema.name, tape.tensors((args, kwargs))
@@ -94,7 +95,7 @@ class Operations(TorchDispatchMode):
         if GPU in places and name in UNREPEATABLE:
             raise RuntimeError(f"{func} has no deterministic implementation on {GPU}")
         result, where = func(*args, **kwargs), GPU if GPU in places else CPU if CPU in places else None
-        self.count[where] += 1
+        OPERATIONS[where] += 1
         for each in tape.tensors(result):
             if place(each) is None:
                 put(each, where)

@@ -86,7 +86,7 @@ def twins(stem="halving", predictor="mlp", precision="fp32"):
             backbone="resnet10", width=2, stem=stem, projector_hidden=8, projector_output=6, predictor=predictor,
             predictor_hidden=None if predictor == "identity" else 5, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25),
         ),
-        AUGMENTATION, stop_gradient=True, epochs=4, batch=16, optimiser=simsiam.Optimiser(0.4, 0.9, 5e-4),
+        AUGMENTATION, stop_gradient=True, epochs=3, batch=16, optimiser=simsiam.Optimiser(0.4, 0.9, 5e-4),
         precision=precision, monitor=MONITOR, seeds=(0,),
     )  # fmt: skip
 
