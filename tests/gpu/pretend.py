@@ -50,8 +50,8 @@ UNREPEATABLE = {
 """Operations that raise on a GPU in deterministic mode, as `torch.use_deterministic_algorithms` lists them."""
 
 
-OPERATIONS = Counter()
-"""Number of operations in each place, of which a stage should have most on the GPU."""
+PRODUCTS = Counter()
+"""Number of convolutions and matrix products computed in each place: a stage on the GPU has none on the CPU."""
 
 
 def place(tensor):
@@ -95,7 +95,8 @@ class Operations(TorchDispatchMode):
         if GPU in places and name in UNREPEATABLE:
             raise RuntimeError(f"{func} has no deterministic implementation on {GPU}")
         result, where = func(*args, **kwargs), GPU if GPU in places else CPU if CPU in places else None
-        OPERATIONS[where] += 1
+        if "convolution" in name or name.endswith("mm"):
+            PRODUCTS[where] += 1
         for each in tape.tensors(result):
             if place(each) is None:
                 put(each, where)
