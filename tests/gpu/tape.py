@@ -1,7 +1,7 @@
 """A CUDA graph for a CPU: operations are recorded below autograd and replayed on the tensors they were recorded with.
 
 As with a CUDA graph, recording changes nothing, Python does not run again, its numbers are those of the recording, and
-results lie where they lay; what reads from the device or draws random numbers cannot be recorded.
+results lie where they lay; what reads from the device or samples random numbers cannot be recorded.
 """
 
 from contextlib import contextmanager, nullcontext
@@ -72,7 +72,7 @@ def check(func, args):
     else:
         reads = READING.intersection(func.tags)
     assert not reads, f"{func} reads from the device"
-    assert torch.Tag.nondeterministic_seeded not in func.tags, f"{func} draws random numbers"
+    assert torch.Tag.nondeterministic_seeded not in func.tags, f"{func} samples random numbers"
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def test_recorded_steps_train_as_plain_ones_do(
     assert len(kinds) == (1 if interval == 1 else 2)  # with a penalty and without: both were replayed
 
 
-@pytest.mark.parametrize("mistake", ["reads", "draws"])
+@pytest.mark.parametrize("mistake", ["reads", "samples"])
 @pytest.mark.skipif(os.environ["PIPELINE_DEVICE"] != "cpu", reason="a real recording is spoilt by such a step")
 def test_steps_that_cannot_be_recorded_are_refused(device, mistake):
     def step(_, x):

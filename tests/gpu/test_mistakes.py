@@ -197,7 +197,7 @@ MISTAKES = {
     "images left on the CPU": (train_vae, IMAGES_ON_THE_CPU, AssertionError, "computes on cpu"),
     "a generator of the CPU": (train_vae, OF_THE_CPU, RuntimeError, "generator on cpu"),
     "random numbers of no seed": (train_vae, SEEDLESS, DifferentError, "differ"),
-    "random numbers in a recorded step": (train_gan, RANDOM, AssertionError, "draws random numbers"),
+    "random numbers in a recorded step": (train_gan, RANDOM, AssertionError, "samples random numbers"),
     "a number read in a recorded step": (train_gan, READING, AssertionError, READ),
     "a branch on a number in a recorded step": (train_gan, BRANCH, AssertionError, READ),
     "a list made of a tensor in a recorded step": (train_gan, LIST, AssertionError, READ),
