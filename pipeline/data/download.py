@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import requests
 from filelock import FileLock
 
 from pipeline.data import checksum
@@ -138,6 +137,8 @@ def _download(url: str, folder: Path, file: File, reasons: list[str]) -> bool:
 
 def _transfer(url: str, partial: Path, reasons: list[str]) -> bool:
     """Append to `partial` until all of `url` is there; a broken connection is tried again and resumed."""
+    import requests  # only here and below: a machine that has a mirror need not have it
+
     for attempt in range(TRIES):
         if attempt:
             time.sleep(PAUSE * attempt)
@@ -158,6 +159,8 @@ def _transfer(url: str, partial: Path, reasons: list[str]) -> bool:
 
 
 def _append(url: str, partial: Path) -> None:
+    import requests
+
     start = partial.stat().st_size if partial.exists() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:

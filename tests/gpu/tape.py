@@ -11,19 +11,27 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-SYNCHRONISING = {"aten::_local_scalar_dense", "aten::nonzero", "aten::is_nonzero", "aten::equal"}
+READING = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
+"""Tags of operations whose result, or whose result's shape, the host must know before it goes on."""
+
+INDEXED = {"aten::index", "aten::index_put", "aten::index_put_", "aten::_index_put_impl_"}
 
 
 def tensors(tree):
+    """Return the tensors of a nested structure."""
     return [each for each in tree_leaves(tree) if isinstance(each, Tensor)]
 
 
 def storage(tensor):
+    """Return what identifies the memory of a tensor."""
     return tensor.untyped_storage()._cdata
 
 
 class Tape(TorchDispatchMode):
     """Stands in for `torch.cuda.CUDAGraph`."""
+
+    recording = False
+    """Whether any tape is recording."""
 
     def __init__(self):
         super().__init__()
@@ -31,8 +39,12 @@ class Tape(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+<<<<<<< HEAD
         assert func._schema.name not in SYNCHRONISING, f"{func} reads from the device"
         assert torch.Tag.nondeterministic_seeded not in func.tags, f"{func} samples random numbers"
+=======
+        check(func, args)
+>>>>>>> gpu
         rules = func._schema.arguments
         given = dict(zip((rule.name for rule in rules), args, strict=False)) | kwargs
         written = [given.get(rule.name) for rule in rules if rule.alias_info and rule.alias_info.is_write]
@@ -50,6 +62,7 @@ class Tape(TorchDispatchMode):
         return result
 
     def replay(self):
+        """Repeat the recorded operations on the memory that they were recorded with."""
         with torch._C._AutoDispatchBelowAutograd():
             for func, args, kwargs, made in self.records:
                 again = tensors(func(*args, **kwargs))
@@ -57,11 +70,25 @@ class Tape(TorchDispatchMode):
                     place.copy_(value)
 
 
+def check(func, args):
+    """Refuse what a CUDA graph cannot hold."""
+    if func._schema.name in INDEXED:
+        reads = any(each.dtype in (torch.bool, torch.uint8) for each in tensors(args[1]))
+    else:
+        reads = READING.intersection(func.tags)
+    assert not reads, f"{func} reads from the device"
+    assert torch.Tag.nondeterministic_seeded not in func.tags, f"{func} samples random numbers"
+
+
 @contextmanager
 def graph(tape, **_):
     """Stands in for `torch.cuda.graph`: after recording, everything is as it was before."""
-    with tape:
-        yield
+    Tape.recording = True
+    try:
+        with tape:
+            yield
+    finally:
+        Tape.recording = False
     with torch._C._AutoDispatchBelowAutograd():
         for place, value in tape.before.values():
             place.copy_(value)

@@ -150,6 +150,7 @@ def test_a_card_cannot_break_its_table(project: Project, tmp_path: Path) -> None
     assert "| source | a \\| b &lt;script>, <https://example.org/x> |" in (tmp_path / "out/report.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_stage_prints_a_missing_input_without_a_traceback(project: Project, tmp_path: Path) -> None:
     root = project()
     shutil.rmtree(root / "scores")
