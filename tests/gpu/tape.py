@@ -39,12 +39,7 @@ class Tape(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-<<<<<<< HEAD
-        assert func._schema.name not in SYNCHRONISING, f"{func} reads from the device"
-        assert torch.Tag.nondeterministic_seeded not in func.tags, f"{func} samples random numbers"
-=======
         check(func, args)
->>>>>>> gpu
         rules = func._schema.arguments
         given = dict(zip((rule.name for rule in rules), args, strict=False)) | kwargs
         written = [given.get(rule.name) for rule in rules if rule.alias_info and rule.alias_info.is_write]

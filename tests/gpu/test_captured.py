@@ -70,24 +70,9 @@ def test_recorded_steps_train_as_plain_ones_do(
     assert len(kinds) == (1 if interval == 1 else 2)  # with a penalty and without: both were replayed
 
 
-<<<<<<< HEAD
-def test_a_frozen_learning_rate_would_be_noticed(monkeypatch):
-    network, objective = Network("mlp", 4, 8, False), Objective("ns", "none", 0.0, 1, "usual", "image")
-    plain, replayed = trainer(network, objective, "fp32"), recorded(trainer(network, objective, "fp32"))
-    for player in (replayed.generator, replayed.critic):
-        player.optimiser._lr = float(player.optimiser._lr)
-    pairs = zip(trained(plain), trained(replayed), strict=True)
-    assert not all(torch.equal(wanted, found) for wanted, found in pairs)
-
-
-@pytest.mark.parametrize("mistake", ["reads", "samples"])
-@pytest.mark.skipif(DEVICE.type == "cuda", reason="a real recording is spoilt by such a step")
-def test_steps_that_cannot_be_recorded_are_refused(mistake):
-=======
 @pytest.mark.parametrize("mistake", ["reads", "samples"])
 @pytest.mark.skipif(os.environ["PIPELINE_DEVICE"] != "cpu", reason="a real recording is spoilt by such a step")
 def test_steps_that_cannot_be_recorded_are_refused(device, mistake):
->>>>>>> gpu
     def step(_, x):
         return x * x.sum().item() if mistake == "reads" else torch.rand_like(x)
 
