@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from pipeline.config.base import NonNegativeInt, PositiveFloat, PositiveInt, Schema
+from pipeline.config.base import NonNegativeInt, PositiveFloat, PositiveInt, Schema, distinct
 from pipeline.config.family import Family
 from pipeline.features.settings import Architecture, Evaluation, Scoring, Training
 from pipeline.runtime.plan import Plan
@@ -46,6 +46,9 @@ class FeatureHyperparameters(Schema):
     reference: Literal["train", "test"] = Field(
         description="split that generated images are compared with; the floor is the score of real images of the others"
     )
+    reference_classes: Annotated[list[str], AfterValidator(distinct)] = Field(
+        description="classes of the split that generated images are compared with; an empty list is all of them"
+    )
     samples: Annotated[int, Field(ge=2)] = Field(
         description="images of noise that are scored, and at most of the floor; as many as will be generated, since the"
         " Fréchet distance falls with their number"
@@ -78,6 +81,7 @@ def plans(run: str, data: str, hyperparameters: FeatureHyperparameters) -> list[
         training=training if trained else None,
         precision=given.precision,
         reference=given.reference,
+        reference_classes=tuple(given.reference_classes),
         samples=given.samples,
         scoring=Scoring(given.splits, given.kid_subsets, given.kid_subset_size, given.neighbours),
     )

@@ -1,4 +1,4 @@
-"""Making of an evaluator: get the feature network, describe the reference images, score other real images and noise."""
+"""Making of an evaluator: get the feature network, describe the reference images, score what is known beside them."""
 
 import json
 from pathlib import Path
@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from pipeline.data import store
+from pipeline.data.errors import DataError
 from pipeline.data.store import DataSet
 from pipeline.features import inception, pixels
+from pipeline.features.damage import damaged
 from pipeline.features.evaluator import Evaluator, load_network
 from pipeline.features.settings import Evaluation, EvaluatorDescription, Layout
 from pipeline.features.train import train
@@ -19,10 +21,10 @@ from pipeline.runtime.seeding import generator
 
 
 def build(data: Path, output: Path, settings: Evaluation, context: Context) -> None:
-    """Make the evaluator of one data set; write it, its floor and the scores of noise.
+    """Make the evaluator of one data set; write it, its floor, and the scores of damaged real images and of noise.
 
     The floor is the score of real images of another split. A perfect generator reaches it, and one that has learnt
-    nothing scores like noise.
+    nothing scores like noise. Real images with known damage lie between.
 
     Args:
         data: Folder of the data set.
@@ -32,12 +34,12 @@ def build(data: Path, output: Path, settings: Evaluation, context: Context) -> N
         context: Where to compute.
 
     Raises:
-        DataError: If the data set has no such reference split, or no labels for a classifier.
+        DataError: If the data set has no such reference split or classes, or no labels for a classifier.
     """
     images = store.load(data, context.device)
-    name, reference = images.card["name"], pixels.of(images, settings.reference)
+    name, (reference, _) = images.card["name"], _images(images, settings.reference, settings)
     layout = _network(images, output, settings, context)
-    words = f"{name}, {settings.reference} split"
+    words = _words(name, [settings.reference], settings)
     description = EvaluatorDescription(layout, settings.precision, name, words, settings.scoring)
     evaluator = Evaluator.of(load_network(output, description, context.device), reference, settings.scoring, words)
     evaluator.save(output, description)
@@ -46,10 +48,15 @@ def build(data: Path, output: Path, settings: Evaluation, context: Context) -> N
         last = history.read(output / "history.csv")[-1]
         named = {key: value for key, value in last.items() if key.endswith("_accuracy")}
         metrics["accuracy"] = {key.removesuffix("_accuracy"): value for key, value in named.items()}
-    if real := _other_images(images, settings):
-        source, chosen = real
+    if splits := images.held_out if settings.reference == "train" else ["train"]:
+        chosen, labels = _sample(images, splits, settings)
+        source = _words(name, splits, settings)
         metrics["protocol"]["floor"] = f"{len(chosen)} real images; the fewer images, the larger the Fréchet distance"
         metrics["floor"] = {"source": source, "images": len(chosen), **evaluator.score(chosen)}
+        metrics["damaged"] = {
+            kind: {"images": len(worse), **evaluator.score(worse)}
+            for kind, worse in damaged(chosen, labels, generator("damaged")).items()
+        }
     shape = (settings.samples, *reference.shape[1:])
     noise = torch.randint(256, shape, generator=generator("ceiling"), dtype=torch.uint8).to(context.device)
     metrics["noise"] = {"source": "uniform noise", "images": len(noise), **evaluator.score(noise)}
@@ -69,14 +76,35 @@ def _network(images: DataSet, output: Path, settings: Evaluation, context: Conte
     return layout
 
 
-def _other_images(images: DataSet, settings: Evaluation) -> tuple[str, Tensor] | None:
-    """Return real images that are not the reference, in words and as uint8 images: as many as there are or needed.
+def _images(images: DataSet, split: str, settings: Evaluation) -> tuple[Tensor, Tensor | None]:
+    """Return the images of a split that belong to the reference classes, uint8 `(n, c, h, w)`, and their labels."""
+    found, labels = pixels.of(images, split), images.labels.get(split)
+    if not settings.reference_classes:
+        return found, labels
+    classes = images.card["classes"] or []
+    if unknown := set(settings.reference_classes) - set(classes):
+        raise DataError(
+            f"data set {images.card['name']} has no class {', '.join(sorted(unknown))}; it has {', '.join(classes)}."
+        )
+    if labels is None:
+        raise DataError(
+            f"data set {images.card['name']} has no labels for its {split} images: set no reference_classes."
+        )
+    numbers = torch.tensor([classes.index(name) for name in settings.reference_classes], device=labels.device)
+    kept = torch.isin(labels, numbers)
+    return found[kept], labels[kept]
 
-    They are training images, or all images that are held out where training images are the reference.
-    """
-    splits = images.held_out if settings.reference == "train" else ["train"]
-    if not splits:
-        return None
-    found = torch.cat([pixels.of(images, split) for split in splits])
+
+def _sample(images: DataSet, splits: list[str], settings: Evaluation) -> tuple[Tensor, Tensor | None]:
+    """Return as many images of some splits as there are or needed, uint8 `(n, c, h, w)`, and their labels."""
+    parts = [_images(images, split, settings) for split in splits]
+    found = torch.cat([pixels for pixels, _ in parts])
     chosen = torch.randperm(len(found), generator=generator("floor"))[: settings.samples].to(found.device)
-    return f"{images.card['name']}, {' and '.join(splits)} split{'s' * (len(splits) > 1)}", found[chosen]
+    labels = [part for _, part in parts if part is not None]
+    return found[chosen], torch.cat(labels)[chosen] if len(labels) == len(parts) else None
+
+
+def _words(name: str, splits: list[str], settings: Evaluation) -> str:
+    """Return in words what images those of some splits are."""
+    classes = f", {' and '.join(settings.reference_classes)} only" if settings.reference_classes else ""
+    return f"{name}, {' and '.join(splits)} split{'s' * (len(splits) > 1)}{classes}"

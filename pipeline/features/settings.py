@@ -44,6 +44,7 @@ class Evaluation:
     training: Training | None
     precision: str
     reference: str
+    reference_classes: tuple[str, ...]
     samples: int
     scoring: Scoring
 

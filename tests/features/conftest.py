@@ -28,7 +28,8 @@ def _dots(folder, splits):
             image[:, :, 8 * label : 8 * label + 8] += 120
         np.save(folder / f"{split}_images.npy", images)
         np.save(folder / f"{split}_labels.npy", labels)
-    card = {"name": "dots", "levels": 256, "counts": dict.fromkeys(splits, 60), "shape": [3, 16, 16]}
+    counts, classes = dict.fromkeys(splits, 60), ["left", "right"]
+    card = {"name": "dots", "levels": 256, "counts": counts, "shape": [3, 16, 16], "classes": classes}
     (folder / "card.json").write_text(json.dumps(card))
     return folder
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.data.errors import DataError
 from pipeline.features import classifier, evaluator
 from pipeline.features.build import build
 from pipeline.features.classifier import Classifier
@@ -18,7 +19,7 @@ from pipeline.runtime.settings import read
 SETTINGS = Evaluation(
     network="classifier", weights=None, architecture=Architecture(4, 8),
     training=Training(epochs=3, batch=16, learning_rate=0.01, weight_decay=0.01, noise=0.05, augment="none", seed=0),
-    precision="fp32", reference="test", samples=40, scoring=Scoring(2, 3, 20, 3),
+    precision="fp32", reference="test", reference_classes=(), samples=40, scoring=Scoring(2, 3, 20, 3),
 )  # fmt: skip
 SCORES = {
     "frechet_distance", "inception_score", "inception_score_spread", "kid", "kid_spread", "precision", "recall",
@@ -62,6 +63,27 @@ def test_what_was_stored_scores_as_what_was_made_by_hand(make, images, cpu):
     assert stored.distance(stored.network.extract(fakes)[0]) == pytest.approx(expected, rel=1e-9)
     assert stored.score(images.split("test"))["frechet_distance"] == pytest.approx(0, abs=1e-6)
     assert set(stored.score(fakes)) == SCORES
+
+
+def test_damaged_real_images_score_worse_than_undamaged_ones(make):
+    _, metrics = make()
+    assert set(metrics["damaged"]) == {"blurred", "tenth_noise", "class_missing"}
+    distances = {kind: scores["frechet_distance"] for kind, scores in metrics["damaged"].items()}
+    assert all(set(scores) == SCORES | {"images"} for scores in metrics["damaged"].values())
+    for kind in ("tenth_noise", "class_missing"):
+        assert metrics["floor"]["frechet_distance"] < distances[kind] < metrics["noise"]["frechet_distance"]
+    assert distances["blurred"] != metrics["floor"]["frechet_distance"]  # halves that are bright are still bright
+
+
+def test_images_are_compared_with_some_classes_alone(make, dots, images):
+    name = images.card["classes"][1]
+    _, metrics = make(reference_classes=(name,), samples=20)
+    count = int((images.labels["test"] == 1).sum())
+    assert metrics["protocol"]["reference_images"] == count
+    assert metrics["protocol"]["reference"] == f"dots, test split, {name} only"
+    assert metrics["floor"]["source"] == f"dots, train split, {name} only"
+    with pytest.raises(DataError, match="has no class cat; it has"):
+        make(reference_classes=("cat",))
 
 
 def test_two_makings_give_the_same_bytes(make):

@@ -19,7 +19,7 @@ from pipeline.features.build import build
 from pipeline.features.settings import Evaluation, Scoring
 from pipeline.runtime.context import Context
 
-SETTINGS = Evaluation("inception", "random", None, None, "fp32", "test", 4, Scoring(2, 2, 3, 1))
+SETTINGS = Evaluation("inception", "random", None, None, "fp32", "test", (), 4, Scoring(2, 2, 3, 1))
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,8 @@ def evaluation(network="classifier", precision="fp32"):
         features.Training(
             epochs=3, batch=16, learning_rate=0.01, weight_decay=0.01, noise=0.05, augment="crop_flip", seed=0
         ),
-        precision, reference="test", samples=30,
+        precision, reference="test",
+        reference_classes=(), samples=30,
         scoring=features.Scoring(splits=2, kid_subsets=2, kid_subset_size=20, neighbours=3),
     )  # fmt: skip
 
