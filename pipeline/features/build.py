@@ -40,7 +40,9 @@ def build(data: Path, output: Path, settings: Evaluation, context: Context) -> N
     name, (reference, _) = images.card["name"], _images(images, settings.reference, settings)
     layout = _network(images, output, settings, context)
     words = _words(name, [settings.reference], settings)
-    description = EvaluatorDescription(layout, settings.precision, name, words, settings.scoring)
+    description = EvaluatorDescription(
+        layout, settings.precision, name, words, settings.scoring, tuple(images.card["classes"] or ()) if layout else ()
+    )
     evaluator = Evaluator.of(load_network(output, description, context.device), reference, settings.scoring, words)
     evaluator.save(output, description)
     metrics: dict[str, Any] = {"protocol": evaluator.protocol(settings.samples)}

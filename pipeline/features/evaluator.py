@@ -31,6 +31,7 @@ class Evaluator:
         radii: Squared radii of the balls around them, float64 `(m,)`.
         scoring: How scores are computed.
         reference: The reference images in words.
+        classes: Names of the network's classes, where they have names.
     """
 
     network: FeatureNetwork
@@ -39,6 +40,7 @@ class Evaluator:
     radii: Tensor
     scoring: Scoring
     reference: str
+    classes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, network: FeatureNetwork, images: Tensor, scoring: Scoring, reference: str) -> "Evaluator":
@@ -129,7 +131,8 @@ def load(folder: Path, device: torch.device) -> Evaluator:
     gaussian = frechet.Reference(tensors["mean"], tensors["factor"])
     network = load_network(folder, description, device)
     return Evaluator(
-        network, gaussian, tensors["features"], tensors["radii"], description.scoring, description.reference
+        network, gaussian, tensors["features"], tensors["radii"], description.scoring, description.reference,
+        description.classes,
     )  # fmt: skip
 
 

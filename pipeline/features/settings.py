@@ -70,3 +70,4 @@ class EvaluatorDescription:
     data: str
     reference: str
     scoring: Scoring
+    classes: tuple[str, ...] = ()

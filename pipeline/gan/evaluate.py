@@ -71,8 +71,8 @@ def evaluate(evaluator: Evaluator, generated: Generated, real: RealStatistics) -
     Returns:
         The scores of `Evaluator.rate`; the classifier's mean `confidence`; `shares` of its labels, their entropy
         `label_entropy` in nats, their total variation distance `label_distance` from those of real images, and the
-        number of `missing_classes`; `diversity`, the mean distance of two images' features as a multiple of that of
-        real ones; and `sharpness` as a multiple of that of real ones.
+        number of `missing_classes`, which some real images belong to; `diversity`, the mean distance of two images'
+        features as a multiple of that of real ones; and `sharpness` as a multiple of that of real ones.
     """
     labels = shares(generated.logits.argmax(1), generated.logits.shape[1])
     return {
@@ -81,7 +81,7 @@ def evaluate(evaluator: Evaluator, generated: Generated, real: RealStatistics) -
         "shares": labels.tolist(),
         "label_entropy": entropy(labels).item(),
         "label_distance": total_variation(labels, real.shares),
-        "missing_classes": int((labels == 0).sum()),
+        "missing_classes": int(((labels == 0) & (real.shares > 0)).sum()),
         "diversity": mean_distance(generated.features[:COMPARED]) / real.distance,
         "sharpness": sharpness(generated.images / 255).mean().item() / real.sharpness,
     }

@@ -57,11 +57,11 @@ def score(data: Path, model: Path, features: Path, output: Path, settings: Scori
             }
             if seed == trained.seeds[0]:
                 shown = scorer.shown(seed, samplers)
-                more["perturbed"] = scorer.commonest(shown["perturbed"][:, -1], images.card["classes"])
+                more["perturbed"] = scorer.commonest(shown["perturbed"][:, -1])
                 for name, array in {**shown, "gradient_norms": norms}.items():
                     np.save(output / f"{name}.npy", array.cpu().numpy())
             progress.update()
-    facts = {"real": scorer.real.summary(), "classes": images.card["classes"], "grid": GRID}
+    facts = {"real": scorer.real.summary(), "classes": list(evaluator.classes), "grid": GRID}
     protocol = {
         **evaluator.protocol(settings.final_samples),
         "data": images.card["name"],
@@ -180,13 +180,12 @@ class Scorer:
             **studies.mixtures(sampler, first, self.latents(len(first), seed, "ends")),
         }
 
-    def commonest(self, grids: Tensor, classes: list[str] | None) -> dict[str, str]:
+    def commonest(self, grids: Tensor) -> dict[str, str]:
         """Return for each shown dimension the name of the label that most images of its grid get.
 
         Args:
             grids: Images with one dimension perturbed, uint8 `(dimensions, n, c, h, w)`.
-            classes: Names of the labels, where they have names.
         """
         labels = [int(self.evaluator.network.extract(grid)[1].argmax(1).mode().values) for grid in grids]
-        names = [classes[label] if classes else str(label) for label in labels]
+        names = [self.evaluator.classes[label] if self.evaluator.classes else str(label) for label in labels]
         return dict(zip(map(str, self.settings.studies.shown_dimensions), names, strict=True))

@@ -7,7 +7,8 @@ from pipeline.runtime.settings import build, flat
 BASE = {
     "network": "classifier", "weights": "official", "width": 24, "dimensions": 64, "epochs": 8, "batch": 100,
     "learning_rate": 0.005, "weight_decay": 0.01, "noise": 0.05, "augment": "none", "seed": 0, "precision": "fp32",
-    "reference": "test", "reference_classes": [], "samples": 2000, "splits": 10, "kid_subsets": 10, "kid_subset_size": 1000, "neighbours": 3,
+    "reference": "test", "reference_classes": [],
+    "samples": 2000, "splits": 10, "kid_subsets": 10, "kid_subset_size": 1000, "neighbours": 3,
 }  # fmt: skip
 RUNS = {"own": {"data": "set"}, "fid": {"data": "set", "network": "inception", "weights": "random"}}
 

@@ -228,7 +228,7 @@ def folders(tmp_path):
     layout = Layout("classifier", width=2, dimensions=5, channels=1, size=16, classes=3)
     torch.manual_seed(0)
     weights.save(features, WEIGHTS, weights.of(Classifier(layout)))
-    description = EvaluatorDescription(layout, "fp32", "noise", "noise, test", SCORING)
+    description = EvaluatorDescription(layout, "fp32", "noise", "noise, test", SCORING, ("a", "b", "c"))
     feature_network = load_network(features, description, CPU)
     Evaluator.of(feature_network, torch.from_numpy(images), SCORING, "noise, test").save(features, description)
     trained = TrainedGan(Network("mlp", 6, 4, spectral_norm=True), (1, 16, 16), Scale(0.5, 0.3), (0, 3), (0, 7))

@@ -38,7 +38,7 @@ EVALUATION = {
         "epochs": 1, "batch": 20, "learning_rate": 0.01, "weight_decay": 0.0, "noise": 0.0, "augment": "none",
         "seed": 0,
     },
-    "precision": "fp32", "reference": "test", "samples": 40,
+    "precision": "fp32", "reference": "test", "reference_classes": [], "samples": 40,
     "scoring": {"splits": 2, "kid_subsets": 2, "kid_subset_size": 20, "neighbours": 3},
 }  # fmt: skip
 ADAM = Optimiser(learning_rate=1e-3, betas=(0.0, 0.99), weight_decay=0.0, decay_steps=0)
