@@ -15,7 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pipeline.report import reported as numbers
 from pipeline.report.beta_vae import chapter as beta_vae
 from pipeline.report.chapter import Chapter
-from pipeline.report.claims import Claim, three
+from pipeline.report.claims import MEANING as OUTCOME_WORDS
+from pipeline.report.claims import Claim, decided, three
 from pipeline.report.data import chapter as data
 from pipeline.report.dirac import chapter as dirac
 from pipeline.report.flow import chapter as flow
@@ -104,6 +105,9 @@ def _fill(out: Path, results: Results, chapters: Sequence[Chapter]) -> None:
         "origins": texts[True],
         "claims": claims,
         "outcomes": Counter(claim.outcome for claim in claims),
+        "here": Counter(claim.here for claim in claims if claim.here),
+        "decided": sum(decided(claim) for claim in claims),
+        "outcome_words": OUTCOME_WORDS,
         "rows": rows,
         "parts": {
             "measurements": [line for line in rows if not _given(line["row"])],
@@ -160,7 +164,8 @@ def evidence(error: Mistake, claims: Sequence[Claim], rows: Sequence[dict[str, A
     numbers_of_ours = {name: results.find(place) for name, place in error.ours.items()}
     found += [f"{name}: {words(number.value, digits=4)}" for name, number in numbers_of_ours.items() if number]
     for claim in (named[name] for name in error.claims if name in named):
-        found.append(f"{claim.name} {claim.verdict}" + (f" ({claim.found})" if claim.found else ""))
+        verdict = claim.verdict_here or claim.verdict
+        found.append(f"{claim.name} {verdict}" + (f" ({claim.found})" if claim.found else ""))
     return found
 
 

@@ -116,9 +116,13 @@ class Claimed(Part):
     rule: str
     found: str
     figure: str = ""
+    data: str = ""
     needs: dict[str, int] = {}
     conditions: dict[str, Any] = {}
+    here: dict[str, float] = {}
+    only: str = ""
     counted: bool = False
+    question: bool = False
 
 
 class Reported(Part):
