@@ -313,7 +313,9 @@ def shortage(needs: Mapping[str, float], facts: Sequence[Numbers]) -> str:
     """Return what runs of which `facts` are known have too little of."""
     least = {what: min((known[what] for known in facts if what in known), default=math.inf) for what in needs}
     return "; ".join(
-        f"{least[what]:,.6g} {what}, at least {needed:,} needed" for what, needed in needs.items() if least[what] < needed
+        f"{least[what]:,.6g} {what}, at least {needed:,.6g} needed"
+        for what, needed in needs.items()
+        if least[what] < needed
     )
 
 

@@ -5,7 +5,9 @@ from itertools import pairwise
 
 from pipeline.report.claims import Finding, finding
 
-ALIKE = 0.02  # by which two trainings differ that are alike, relative: another student's two runs print 137.70 and 139.46
+ALIKE = (
+    0.02  # by which two trainings differ that are alike, relative: another student's two runs print 137.70 and 139.46
+)
 SAME = 0.1  # by which two reconstructions may differ that count as one, relative, of unlike networks
 FAR = 2.0  # how many times worse the samples of the plain autoencoder must be
 
@@ -32,7 +34,10 @@ def weights(reconstruction: Mapping[float, float], kl: Mapping[float, float]) ->
 
 def sharper(low: Terms, high: Terms) -> Finding:
     """Test C72 on `frechet_distance` and `sharpness` of samples with the lowest and the highest beta."""
-    sharp, far = (1 - ALIKE - a / b for a, b in ((high["sharpness"], low["sharpness"]), (low["frechet_distance"], high["frechet_distance"])))
+    sharp, far = (
+        1 - ALIKE - a / b
+        for a, b in ((high["sharpness"], low["sharpness"]), (low["frechet_distance"], high["frechet_distance"]))
+    )
     return finding((sharp, far))
 
 

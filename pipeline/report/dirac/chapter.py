@@ -22,7 +22,11 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     rows = {row.id.removeprefix("001-dirac-").replace("-", "_"): row for row in reported.rows if row.experiment == "D"}
     values = {
         "games": {
-            name: {**game, "theirs": rows[name].value if name in rows else "", "kind": rules.kind(game, settings["steps"])}
+            name: {
+                **game,
+                "theirs": rows[name].value if name in rows else "",
+                "kind": rules.kind(game, settings["steps"]),
+            }
             for name, game in games.items()
         },
         "plotted": bool(plotted),

@@ -13,7 +13,7 @@ from pipeline.gan import operations
 from pipeline.gan.settings import Training
 from pipeline.report import style
 from pipeline.report.chapter import Chapter, Content
-from pipeline.report.claims import Claim, assess, per_seed
+from pipeline.report.claims import FEWEST, Claim, assess, per_seed
 from pipeline.report.gan import figures, rules
 from pipeline.report.gan.figures import Scored
 from pipeline.report.gan.rules import Seed
@@ -46,6 +46,9 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         "game": {run.name: run.game for run in runs},
         "relations": {run.name: _relation(run, seeds[run.name]) for run in runs},
         "saturated": rules.SATURATED,
+        "covered": {run.name: _facts(results, run, seeds[run.name])[COVERED] for run in runs},
+        "least_covered": reported.claims["C10"].here[COVERED],
+        "fewest": FEWEST,
         "sheets": {run.name: figures.sheets(results, run, out) for run in runs},
         "weights": figures.WEIGHTS,
     }

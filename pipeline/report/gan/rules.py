@@ -35,7 +35,10 @@ WORSE = 0.05  # by which the last generator's distance is above the best one's, 
 SHARP = 0.8  # sharpness of mixed latent codes beside that of samples; two pictures' average keeps about a half
 WAVE = 0.3  # autocorrelation: noise stays below
 STRIDE = 0.3  # share of a path in one of its ten steps, three times an even one
-FAVOURED, MISSING = 0.02, 0.01  # by which a digit's share is above that of real images: two standard errors; a share of none
+FAVOURED, MISSING = (
+    0.02,
+    0.01,
+)  # by which a digit's share is above that of real images: two standard errors; a share of none
 VANISHED, KEPT, PULL = 0.05, 0.5, 1.0  # |d loss / d output|: a twentieth, half and all of the cross-entropies' largest
 NOTICED = 0.05  # share of a step that a clock tells apart
 
@@ -248,7 +251,12 @@ def w1_indicates(jsd_2: Seed, jsd_3: Seed, w1_2: Seed, w1_3: Seed) -> Finding:
 
     Where the distance falls, an estimate tells of progress if it falls as well.
     """
-    estimates = {"w1_2": (w1_2, "test_w1"), "w1_3": (w1_3, "test_w1"), "jsd_2": (jsd_2, "test_jsd"), "jsd_3": (jsd_3, "test_jsd")}
+    estimates = {
+        "w1_2": (w1_2, "test_w1"),
+        "w1_3": (w1_3, "test_w1"),
+        "jsd_2": (jsd_2, "test_jsd"),
+        "jsd_3": (jsd_3, "test_jsd"),
+    }
     trends = {name: correlation(*later(run, column)) for name, (run, column) in estimates.items()}
     parts = []
     for w1, run, jsd in (("w1_2", w1_2, "jsd_2"), ("w1_3", w1_3, "jsd_3")):
@@ -271,7 +279,13 @@ def saturates(**grid: Seed) -> Finding:
         for values in (distances, scores)
     )
     return finding(
-        share - MOSTLY, own - max(others), min(better) - poor, share=share, limit=SATURATED, distance=distance, score=score
+        share - MOSTLY,
+        own - max(others),
+        min(better) - poor,
+        share=share,
+        limit=SATURATED,
+        distance=distance,
+        score=score,
     )
 
 

@@ -29,6 +29,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     values = {
         "settings": settings(trained),
         "scores": metrics,
+        "bits": autoencoders.bits(metrics),
         "samples": samples,
         "epochs": sorted({int(e) for found in metrics.values() for e in found["mean"].get("snapshots", {})}),
         "losses": {plan.run: _loss(results, plan, out) for plan in trained},

@@ -56,7 +56,9 @@ def collapses(score: Score, default: Score, chance: float) -> Finding:
     """Test C21 and C22 beside the default's score of the same seed; the parts are the collapse and the accuracy."""
     knn = score["knn"]["last"]
     return finding(
-        (verdict(score) == "collapsed", default["knn"]["last"] - knn - WORSE), chance + CHANCE - knn, kind=verdict(score)
+        (verdict(score) == "collapsed", default["knn"]["last"] - knn - WORSE),
+        chance + CHANCE - knn,
+        kind=verdict(score),
     )
 
 

@@ -39,6 +39,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         "about": _curves(results, trained, out) if trained else "",
         "printed": _printed(results, reported, out),
         "scores": metrics,
+        "bits": autoencoders.bits(metrics),
         "protocols": protocols,
         "sets": _likelihood(results, scored, metrics, out) if scored else "",
         "layers": layers,
@@ -72,7 +73,11 @@ def _claims(
         return {seed: {k: estimate["value"] for k, estimate in at.items()} for seed, at in found.items()}
 
     planned = {plan.run: plan for plan in results.planned if plan.stage == "train_vae"}
-    kin = [run for run in (layers["runs"] if layers else {}) if CLOSED in planned and _kin(planned[run]) == _kin(planned[CLOSED])]
+    kin = [
+        run
+        for run in (layers["runs"] if layers else {})
+        if CLOSED in planned and _kin(planned[run]) == _kin(planned[CLOSED])
+    ]
     by_layers = {layers["runs"][run]: list(elbo(run).values()) for run in kin} if layers else {}
     without, both = by_layers.pop(0, []), {"closed": estimates(CLOSED), "monte_carlo": estimates(MONTE_CARLO)}
     epochs = trained.settings["epochs"] if trained else 0
@@ -130,9 +135,7 @@ def _layers(results: Results, plans: Sequence[Plan], metrics: dict[str, Any]) ->
     shared = set.intersection(*(set(_counts(metrics[run])) for run in runs))
     runs.sort(key=lambda run: (metrics[run]["protocol"]["data"], layers[run]))
     plain = {kin[run]: _elbos(metrics[run]) for run in runs if not layers[run]}
-    gains = {
-        run: gain(plain[kin[run]], _elbos(metrics[run])) for run in runs if layers[run] and kin[run] in plain
-    }
+    gains = {run: gain(plain[kin[run]], _elbos(metrics[run])) for run in runs if layers[run] and kin[run] in plain}
     return {"runs": {run: layers[run] for run in runs}, "gains": gains, "most": max(shared, key=int)}
 
 

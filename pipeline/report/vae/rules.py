@@ -8,7 +8,10 @@ from pipeline.report.claims import Finding, finding, gain
 TARGET = -102.0  # ELBO that the assignment asks for
 ALIKE = 0.5  # nats between two trainings that count as alike: two copies of the reports' code differ by 0.4
 BUMPS = 2  # epochs in which the curve may rise: the printed one, of report 001, rises in one
-LATE, FLAT = 0.25, 0.1  # the last quarter of the epochs has at most this share of the fall, of which an even one has 0.25
+LATE, FLAT = (
+    0.25,
+    0.1,
+)  # the last quarter of the epochs has at most this share of the fall, of which an even one has 0.25
 IMPORTANCE, GAP = "200", 2.0  # the reports' K, and the least of "several" nats: theirs are five
 CONVERGED, AFTER, STILL = 20, 100, 0.5  # epochs of the reports, of a longer run, and a gain larger than `ALIKE`
 TRAINED, NOTICED = 10, 0.05  # samples of the Monte-Carlo KL in training, and a share of a step that a clock tells apart
