@@ -71,7 +71,9 @@ Rule = Callable[..., Finding | None]
 
 def finding(*parts: Margin | Sequence[Margin], **numbers: Any) -> Finding:
     """Return what a rule has found, see `Finding`; a part with one condition is its margin."""
-    return Finding(tuple(tuple(part) if isinstance(part, list | tuple) else (part,) for part in parts), numbers)
+    return Finding(
+        tuple((part,) if isinstance(part, int | float | Interval) else tuple(part) for part in parts), numbers
+    )
 
 
 def lacking(what: str) -> Finding:
@@ -116,12 +118,14 @@ def state(margins: Sequence[Margin]) -> State:
 def _bounds(margins: Sequence[Margin]) -> Interval:
     if isinstance(margins[0], Interval):
         return margins[0]
-    return interval([float(margin) if not isinstance(margin, bool) else 2.0 * margin - 1 for margin in margins])  # type: ignore[arg-type]
+    return interval([_distance(margin) for margin in margins])
 
 
-def _above(margin: Margin) -> bool:
-    """Whether a condition holds in one seed."""
-    return (margin.mean if isinstance(margin, Interval) else margin) > 0
+def _distance(margin: Margin) -> float:
+    """Return a margin as a number: 1 where a condition without a quantity holds, else -1."""
+    if isinstance(margin, bool):
+        return 1.0 if margin else -1.0
+    return margin.mean if isinstance(margin, Interval) else margin
 
 
 @dataclass(frozen=True)
@@ -218,7 +222,7 @@ class Claim:
         """Count the seeds in which every part holds, where more than one was run."""
         if self.text.counted or len(self.seeds) < 2:
             return ""
-        held = sum(all(_above(margin) for part in parts for margin in part) for parts in self.seeds)
+        held = sum(all(_distance(margin) > 0 for part in parts for margin in part) for parts in self.seeds)
         return f" ({held} of {len(self.seeds)} seeds)"
 
 

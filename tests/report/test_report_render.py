@@ -22,7 +22,9 @@ Project = Callable[..., Path]
 
 def table_row(text: str, quantity: str) -> list[str]:
     """Return the cells, but the experiment, of the last table row about `quantity`: that of T03, not of the summary."""
-    report, _, *cells = [line for line in text.splitlines() if quantity in line][-1].split(" | ")
+    report, _, *cells = [line for line in text.splitlines() if quantity in line and line.count(" | ") == 8][-1].split(
+        " | "
+    )
     return [cell.strip() for cell in (report, *cells)]
 
 

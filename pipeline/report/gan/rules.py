@@ -208,8 +208,8 @@ def manifold(wgan_lp: Seed) -> Finding:
 def blur(wgan_lp: Seed) -> Finding:
     """Test C16.
 
-    The average of two unrelated pictures has about half the variance of the Laplacian of one, whatever the generator; so
-    mixed latent codes must keep the sharpness of samples, too.
+    The average of two unrelated pictures has about half the variance of the Laplacian of one, whatever the generator;
+    so mixed latent codes must keep the sharpness of samples, too.
     """
     ways = wgan_lp.scores["interpolations"]
     latent, pixel = (float(np.mean(ways[way]["sharpness"][4:7])) for way in ("latent", "pixel"))
@@ -415,8 +415,8 @@ def speed(jsd_1: int, jsd_2: int, jsd_3: int) -> Finding:
 def rejected(jsd: Sequence[float], ns: Sequence[float], lsgan: Sequence[float], w1: Sequence[float]) -> Finding:
     """Test C63 on |d loss / d output| of four losses at the outputs -6, 3 and 6 for a fake image.
 
-    The parts are the cross-entropy on a rejected fake, on an accepted one, which is the report's worked example, and the
-    other two losses.
+    The parts are the cross-entropy on a rejected fake, on an accepted one, which is the report's worked example, and
+    the other two losses.
     """
     return finding(VANISHED - ns[0], VANISHED - ns[2], min(lsgan[0], w1[0]) - KEPT)
 
