@@ -1,6 +1,6 @@
 """What the chapters on autoencoders share: which runs they show, and the pictures that every run has."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,26 @@ def of(results: Results, stage: str, networks: Sequence[str]) -> list[Plan]:
 def scored_samples(results: Results, networks: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return the scores of samples and reconstructions, by the run of the autoencoder that made them."""
     return {Path(plan.inputs["model"]).name: results.metrics(plan) for plan in of(results, "score_samples", networks)}
+
+
+def bits(metrics: Mapping[str, dict[str, Any]]) -> tuple[str, dict[str, float]]:
+    """Return the largest K that all runs have, and their bits per dimension of log p(x) at that K.
+
+    An estimate with more importance samples is higher, so that only those with the same K can be compared. Bits are
+    linear in nats, and stored for the ELBO and for the largest K of each run.
+    """
+    estimated = {run: found["mean"] for run, found in metrics.items() if "log_likelihood" in found["mean"]}
+    shared = set.intersection(*(set(mean["log_likelihood"]) for mean in estimated.values())) if estimated else set()
+    if not shared:
+        return "", {}
+    most, found = max(shared, key=int), {}
+    for run, mean in estimated.items():
+        nats = {k: at["value"] for k, at in mean["log_likelihood"].items()}
+        low, high, elbo = (
+            mean["bits_per_dimension"]["elbo"], mean["bits_per_dimension"]["log_likelihood"], mean["elbo"]["test"]
+        )  # fmt: skip
+        found[run] = low + (high - low) * (nats[most] - elbo) / (nats[max(nats, key=int)] - elbo)
+    return most, found
 
 
 def length(results: Results, trained: Plan) -> dict[str, int]:

@@ -1,19 +1,53 @@
 """Claims that the five reports make, each tested by a rule on what the pipeline has measured.
 
-The texts lie in `claims.yaml`. A rule is a function of the named numbers of one seed, in the `rules.py` of a chapter;
-it says whether the claim holds and what it found. Its thresholds are constants of its module, which the texts name.
+The texts lie in `claims.yaml`. A rule is a function of the named numbers of one seed, in the `rules.py` of a chapter.
+It returns margins: how far the measured quantity lies on the claim's side of a threshold. Thresholds are constants of
+the rule's module, each with its reason, which the texts name. Over several seeds the margins have a mean and a t
+interval, and a claim is settled only where the interval lies on one side of zero.
 """
 
+import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
-from typing import Any
+from statistics import fmean, stdev
+from typing import Any, Literal
+
+from scipy.stats import t as student
 
 from pipeline.report.reported import Claimed, Reported, deviations
 
 Numbers = Mapping[str, Any]
 """Named numbers: of one seed, or what is known of a run."""
+
+LEVEL = 0.95  # of a bound on one side: a claim has a direction, and this is the usual 5 % of error in it
+FEWEST = 6  # points of a rank correlation: of five, a perfect one is found among 60 random orders once
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and the bounds between which it lies, each with `LEVEL`; without bounds where there is one value.
+
+    Args:
+        mean: The mean.
+        low: Lower bound.
+        high: Upper bound.
+        count: Number of values, of the smaller group where two are compared.
+    """
+
+    mean: float
+    low: float
+    high: float
+    count: int
+
+
+Margin = bool | float | Interval
+"""Above zero where a condition holds; a condition without a quantity is true or false."""
+
+Part = tuple[Margin, ...]
+"""Margins of conditions that must all hold."""
+
+State = Literal["holds", "fails", "open"]
 
 
 @dataclass(frozen=True)
@@ -21,21 +55,77 @@ class Finding:
     """What a rule has found.
 
     Args:
-        holds: Whether it holds, for each thing that it tests.
-        numbers: What it has computed, by the name that the claim's text has for it.
+        parts: The parts of the claim, each with the margins of its conditions.
+        numbers: What was computed, by the name that the claim's text has for it.
+        lacks: What the runs lack for a verdict; empty where they can carry one.
     """
 
-    holds: tuple[bool, ...]
+    parts: tuple[Part, ...]
     numbers: Numbers
+    lacks: str = ""
 
 
 Rule = Callable[..., Finding | None]
 """Takes the numbers of one seed by name; returns nothing where the run has not measured what it needs."""
 
 
-def finding(*holds: bool, **numbers: Any) -> Finding:
-    """Return what a rule has found, see `Finding`."""
-    return Finding(tuple(map(bool, holds)), numbers)
+def finding(*parts: Margin | Sequence[Margin], **numbers: Any) -> Finding:
+    """Return what a rule has found, see `Finding`; a part with one condition is its margin."""
+    return Finding(
+        tuple((part,) if isinstance(part, int | float | Interval) else tuple(part) for part in parts), numbers
+    )
+
+
+def lacking(what: str) -> Finding:
+    """Return that the runs cannot carry a verdict, and what they lack for one."""
+    return Finding((), {}, what)
+
+
+def interval(values: Sequence[float]) -> Interval:
+    """Return the mean of values and its bounds by Student's t; a single value has no bounds.
+
+    Args:
+        values: One value per seed, such as the difference of two runs that share it.
+    """
+    mean, count = fmean(values), len(values)
+    if count == 1:
+        return Interval(mean, mean, mean, 1)
+    half = float(student.ppf(LEVEL, count - 1)) * stdev(values) / math.sqrt(count)
+    return Interval(mean, mean - half, mean + half, count)
+
+
+def gain(before: Sequence[float], after: Sequence[float]) -> Interval:
+    """Return how far the mean of `after` is above that of `before`, and its bounds, for seeds that are not paired.
+
+    The deviation is taken to be the same in both, so that one of them may have a single seed (the pooled t interval).
+    """
+    mean, freedom = fmean(after) - fmean(before), len(before) + len(after) - 2
+    if freedom == 0:
+        return Interval(mean, mean, mean, 1)
+    squares = sum(sum((value - fmean(group)) ** 2 for value in group) for group in (before, after))
+    half = float(student.ppf(LEVEL, freedom)) * math.sqrt(squares / freedom * (1 / len(before) + 1 / len(after)))
+    return Interval(mean, mean - half, mean + half, max(2, min(len(before), len(after))))
+
+
+def state(margins: Sequence[Margin]) -> State:
+    """Return what the margins of one condition over all seeds say of it: it is open where zero lies in the interval."""
+    bounds = _bounds(margins)
+    if math.isnan(bounds.mean):
+        return "fails"
+    return "holds" if bounds.low > 0 else "fails" if bounds.high <= 0 else "open"
+
+
+def _bounds(margins: Sequence[Margin]) -> Interval:
+    if isinstance(margins[0], Interval):
+        return margins[0]
+    return interval([_distance(margin) for margin in margins])
+
+
+def _distance(margin: Margin) -> float:
+    """Return a margin as a number: 1 where a condition without a quantity holds, else -1."""
+    if isinstance(margin, bool):
+        return 1.0 if margin else -1.0
+    return margin.mean if isinstance(margin, Interval) else margin
 
 
 @dataclass(frozen=True)
@@ -45,39 +135,137 @@ class Claim:
     Args:
         name: Its number, such as `C21`.
         text: What `claims.yaml` says of it.
-        rule: When it counts as confirmed in one seed, in words.
+        rule: When it holds, in words.
         found: What was measured, in words.
-        seeds: For each seed whether the rule holds; empty where nothing measures it.
+        seeds: For each seed the parts with their margins; empty where nothing measures it.
         figure: Path of the picture that shows it, from the report's folder; empty without seeds.
-        limit: Why these runs cannot test it, however the numbers fall.
+        data: Names of the data sets of the runs.
+        apart: How the runs differ from the report's; empty where its own verdict can be given.
+        lacks: Why these runs cannot test it on their own data either.
     """
 
     name: str
     text: Claimed
     rule: str
     found: str
-    seeds: Sequence[bool]
+    seeds: Sequence[tuple[Part, ...]]
     figure: str = ""
-    limit: str = ""
+    data: str = ""
+    apart: str = ""
+    lacks: str = ""
 
     @property
-    def verdict(self) -> str:
-        """The outcome in a word, and behind it the seeds or the reason."""
-        if self.outcome == "not testable at this scale":
-            return f"{self.outcome}: {self.limit}"
-        if not self.seeds or self.text.counted:
-            return self.outcome
-        held = sum(self.seeds)
-        return self.outcome + (f" ({held} of {len(self.seeds)} seeds)" if len(self.seeds) > 1 else " (1 seed)")
+    def parts(self) -> list[State]:
+        """What became of each part: it holds where all its conditions do, and fails where one of them does."""
+        return [_together([state(margins) for margins in part]) for part in self._conditions()]
 
     @property
     def outcome(self) -> str:
-        """`confirmed`, `confirmed in part`, `not confirmed`, `not testable at this scale` or `not run`."""
-        if not self.seeds:
+        """The outcome on the report's own data in a word of `OUTCOMES`."""
+        if not self.seeds and not self.lacks:
             return "not run"
-        if self.limit:
-            return "not testable at this scale"
-        return "confirmed" if all(self.seeds) else "confirmed in part" if any(self.seeds) else "not confirmed"
+        if self.text.question:
+            return "answered"
+        if self.apart:
+            return "not tested"
+        return LACKING if self.lacks else self._word(OUTCOMES)
+
+    @property
+    def here(self) -> str:
+        """The outcome on the data of these runs in a word of `HERE`; empty where the report's own verdict is given."""
+        if not self.apart or self.text.question or not (self.seeds or self.lacks):
+            return ""
+        return LACKING if self.lacks else self._word(HERE)
+
+    @property
+    def verdict(self) -> str:
+        """The outcome on the report's own data, and behind it the seeds or the reason."""
+        if self.outcome == LACKING:
+            return f"{self.outcome}: {self.lacks}"
+        return f"{self.outcome}: {self.apart}" if self.outcome == "not tested" else self.outcome + self._count()
+
+    @property
+    def verdict_here(self) -> str:
+        """The outcome on the data of these runs, and behind it their names and the seeds."""
+        if self.here in ("", LACKING):
+            return f"{self.here}: {self.lacks}" if self.here else ""
+        return f"{self.here}, on {self.data or 'the same data'}{self._count()}"
+
+    @property
+    def margin(self) -> str:
+        """The margin of each part in words: the least of its conditions, with the interval over seeds."""
+        words = []
+        for part in self._conditions():
+            bounds = [_bounds(margins) for margins in part if not isinstance(margins[0], bool)]
+            if bounds and (weakest := min(bounds, key=lambda each: each.low)).count > 1:
+                low, mean, high = map(three, (weakest.low, weakest.mean, weakest.high))
+                words.append(f"{mean} ({low} to {high})")
+        return "; ".join(words)
+
+    def _conditions(self) -> Iterator[list[list[Margin]]]:
+        """Yield for each part its conditions, each as its margins over the seeds."""
+        for place in range(len(self.seeds[0]) if self.seeds else 0):
+            yield [list(margins) for margins in zip(*(parts[place] for parts in self.seeds), strict=True)]
+
+    @property
+    def _several(self) -> bool:
+        """Whether more than one seed bears on it."""
+        compared = [margin.count for part in self.seeds[0] for margin in part if isinstance(margin, Interval)]
+        return len(self.seeds) > 1 or min(compared, default=1) > 1
+
+    def _word(self, words: Mapping[str, str]) -> str:
+        parts = self.parts
+        kind = "part" if "holds" in parts and len(set(parts)) > 1 else _together(parts)
+        return words[kind if self.text.counted or self._several else f"once {kind}"]
+
+    def _count(self) -> str:
+        """Count the seeds in which every part holds, where more than one was run."""
+        if self.text.counted or len(self.seeds) < 2:
+            return ""
+        held = sum(all(_distance(margin) > 0 for part in parts for margin in part) for parts in self.seeds)
+        return f" ({held} of {len(self.seeds)} seeds)"
+
+
+def _together(states: Sequence[State]) -> State:
+    return "fails" if "fails" in states else "open" if "open" in states else "holds"
+
+
+LACKING = "not testable at this scale"
+OUTCOMES = {
+    "holds": "confirmed",
+    "part": "confirmed in part",
+    "fails": "not confirmed",
+    "open": "undecided",
+    "once holds": "holds in 1 of 1 seed",
+    "once part": "holds in part in 1 of 1 seed",
+    "once fails": "holds in 0 of 1 seed",
+}
+HERE = {
+    "holds": "holds here",
+    "part": "holds here in part",
+    "fails": "does not hold here",
+    "open": "undecided here",
+    "once holds": "holds here in 1 of 1 seed",
+    "once part": "holds here in part in 1 of 1 seed",
+    "once fails": "holds here in 0 of 1 seed",
+}
+MEANING = {
+    "confirmed": "it holds on the report's own data: by a count or a formula, or over seeds",
+    "confirmed in part": "so does a part of it, and another part does not, or is undecided",
+    "not confirmed": "it does not hold on the report's own data",
+    "undecided": "the seeds do not settle it: zero lies in the interval of a margin",
+    "holds in 1 of 1 seed": "one training varies from seed to seed, and so confirms nothing; nor do 0 of 1 refute",
+    "not tested": "our runs are not the report's: on other data, shorter, or with other settings",
+    "holds here": "a claim about the data of our runs, whatever the report's: it holds, does not, or is undecided",
+    LACKING: "the rule needs what our runs do not have",
+    "not run": "no finished run of ours measures it",
+    "answered": "a question of the assignment, no claim: the numbers stand under what we find",
+}
+
+
+def decided(claim: Claim) -> bool:
+    """Whether a claim has a verdict, on the report's own data or on that of our runs."""
+    return claim.outcome in OUTCOMES.values() or claim.here in HERE.values()
 
 
 def assess(
@@ -88,38 +276,51 @@ def assess(
     Args:
         reported: The reports, and the texts of their claims.
         name: Number of the claim.
-        rule: Decides it in one seed.
+        rule: Tests it in one seed.
         seeds: The rule's arguments by seed; a claim that no seed changes has one entry of any name.
         facts: What is known of each run that it is tested on: `data`, settings, and the lengths that the text names.
         path: Parts of the figure's path that depend on the runs.
     """
     text = reported.claims[name]
     tried = [(numbers, rule(**numbers)) for numbers in seeds.values()]
-    found = [({**numbers, **result.numbers}, result.holds) for numbers, result in tried if result]
+    found = [({**numbers, **result.numbers}, result.parts) for numbers, result in tried if result and result.parts]
+    lacks = [result.lacks for _, result in tried if result and result.lacks]
     words = {key: _Seeds([numbers[key] for numbers, _ in found]) for key in (found[0][0] if found else ())}
+    apart = limit(text, facts)
+    if apart and tried:
+        lacks += [text.only] if text.only else [shortage(text.here, facts)]
     return Claim(
         name,
         text,
         text.rule.format_map(vars(sys.modules[rule.__module__])),
         text.found.format_map(words) if found else "",
-        [held for _, holds in found for held in holds],
+        [parts for _, parts in found],
         text.figure.format_map(path) if found else "",
-        limit(text, facts),
+        " and ".join(sorted({str(known["data"]) for known in facts if "data" in known})),
+        apart,
+        "; ".join(dict.fromkeys(filter(None, lacks))),
     )
 
 
 def limit(text: Claimed, facts: Sequence[Numbers]) -> str:
-    """Return why runs of which `facts` are known cannot carry a verdict, nothing if they can."""
-    reasons = []
-    for what, needed in text.needs.items():
-        least = min((known[what] for known in facts if what in known), default=needed)
-        if least < needed:
-            reasons.append(f"{least:,.0f} {what}, at least {needed:,} needed")
-    different = [deviations(text.conditions, dict(known)) for known in facts]
-    for key in ["data"] if any("data" in other for other in different) else text.conditions:
+    """Return how runs of which `facts` are known differ from the report's, nothing if they carry its own verdict."""
+    conditions = {"data": text.data, **text.conditions} if text.data else text.conditions
+    different = [deviations(conditions, dict(known)) for known in facts]
+    reasons = [short] if (short := shortage(text.needs, facts)) else []
+    for key in ["data"] if any("data" in other for other in different) else conditions:
         if here := sorted({str(other[key][1]) for other in different if key in other}):
-            reasons.insert(0, f"{key} is {text.conditions[key]} in the report, {' or '.join(here)} here")
+            reasons.insert(0, f"{key} is {conditions[key]} in the report, {' or '.join(here)} here")
     return "; ".join(reasons)
+
+
+def shortage(needs: Mapping[str, float], facts: Sequence[Numbers]) -> str:
+    """Return what runs of which `facts` are known have too little of."""
+    least = {what: min((known[what] for known in facts if what in known), default=math.inf) for what in needs}
+    return "; ".join(
+        f"{least[what]:,.6g} {what}, at least {needed:,.6g} needed"
+        for what, needed in needs.items()
+        if least[what] < needed
+    )
 
 
 def per_seed(values: Mapping[Any, Mapping[str, Any]]) -> dict[str, dict[Any, Any]]:

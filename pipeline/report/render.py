@@ -15,7 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pipeline.report import reported as numbers
 from pipeline.report.beta_vae import chapter as beta_vae
 from pipeline.report.chapter import Chapter
-from pipeline.report.claims import Claim, three
+from pipeline.report.claims import MEANING as OUTCOME_WORDS
+from pipeline.report.claims import Claim, decided, three
 from pipeline.report.data import chapter as data
 from pipeline.report.dirac import chapter as dirac
 from pipeline.report.flow import chapter as flow
@@ -104,10 +105,15 @@ def _fill(out: Path, results: Results, chapters: Sequence[Chapter]) -> None:
         "origins": texts[True],
         "claims": claims,
         "outcomes": Counter(claim.outcome for claim in claims),
+        "here": Counter(claim.here for claim in claims if claim.here),
+        "decided": sum(decided(claim) for claim in claims),
+        "outcome_words": OUTCOME_WORDS,
         "rows": rows,
         "parts": {
-            "measurements": [line for line in rows if not _given(line["row"])],
-            "settings and sizes of data sets": [line for line in rows if _given(line["row"])],
+            "measurements": [line for line in rows if not line["row"].echoed],
+            "inputs (settings and sizes of data sets, which ours repeat)": [
+                line for line in rows if line["row"].echoed
+            ],
         },
         "errors": [(error, evidence(error, claims, rows, results)) for error in reported.errors],
         "reported": reported,
@@ -136,12 +142,14 @@ def comparison(reported: Reported, row: Row, found: Found | None) -> dict[str, A
     # scores of two feature networks have no common scale, and ours has a name of its own
     name = found.facts["names"][metric.split(".")[-1]] if found and metric and "feature_network" in other else ""
     gap = numbers.difference(row, found) if found and not name else None
+    verdict = numbers.verdict(row, conditions, found, reported.experiments[row.experiment].allows)
+    spread = found.spread if found and not verdict.startswith("other") else None
     return {
         "row": row,
         "theirs": words(row.value) + (f" ({row.means})" if row.means else ""),
-        "ours": f"{words(found.value, found.spread, digits=5)} {name}".rstrip() if found else "",
-        "difference": "" if gap is None else f"at most {gap:.3g}" if isinstance(row.value, list) else f"{gap:+.3g}",
-        "verdict": numbers.verdict(row, conditions, found),
+        "ours": f"{words(found.value, found.spread, digits=5, count=found.count)} {name}".rstrip() if found else "",
+        "difference": "" if gap is None else _difference(row, gap, spread),
+        "verdict": verdict,
         "accepted": _accepted(row, found) if found else "",
         "protocol": _protocol(row, conditions, other),
         "data": _protocol(row, {"data": conditions["data"]}, other) if "data" in other else "",
@@ -160,13 +168,16 @@ def evidence(error: Mistake, claims: Sequence[Claim], rows: Sequence[dict[str, A
     numbers_of_ours = {name: results.find(place) for name, place in error.ours.items()}
     found += [f"{name}: {words(number.value, digits=4)}" for name, number in numbers_of_ours.items() if number]
     for claim in (named[name] for name in error.claims if name in named):
-        found.append(f"{claim.name} {claim.verdict}" + (f" ({claim.found})" if claim.found else ""))
+        verdict = claim.verdict_here or claim.verdict
+        found.append(f"{claim.name} {verdict}" + (f" ({claim.found})" if claim.found else ""))
     return found
 
 
-def _given(row: Row) -> bool:
-    """Whether a number was chosen, not measured."""
-    return row.ours is not None and (row.ours.setting is not None or row.ours.card is not None)
+def _difference(row: Row, gap: float, spread: float | None) -> str:
+    """Return ours minus theirs, and how many of our standard deviations over seeds that is, where they are compared."""
+    if isinstance(row.value, list):
+        return f"at most {gap:.3g}"
+    return f"{gap:+.3g}" + (f" ({gap / spread:+.1f} sd)" if spread else "")
 
 
 def _protocol(row: Row, conditions: dict[str, Any], other: dict[str, tuple[Any, Any]]) -> str:
@@ -176,6 +187,8 @@ def _protocol(row: Row, conditions: dict[str, Any], other: dict[str, tuple[Any, 
 
 
 def _accepted(row: Row, found: Found) -> str:
+    if row.bands:
+        return ", ".join(f"{low} to {high}" for low, high in row.bands)
     if row.band is None:
         if numbers.chosen(row, found):
             return "contained"
@@ -186,8 +199,15 @@ def _accepted(row: Row, found: Found) -> str:
     return f"{low} to {high}"
 
 
-def words(value: Value | None, spread: float | None = None, digits: int = 6) -> str:
-    """Return a value as a table's cell shows it: a fraction with so many digits, a long list by its ends."""
+def words(value: Value | None, spread: float | None = None, digits: int = 6, count: int = 1) -> str:
+    """Return a value as a table's cell shows it: a fraction with so many digits, a long list by its ends.
+
+    Args:
+        value: The value.
+        spread: Its standard deviation over seeds.
+        digits: Digits of a fraction.
+        count: Number of seeds.
+    """
     if value is None or value == []:
         return "-"
     if isinstance(value, bool):
@@ -197,7 +217,7 @@ def words(value: Value | None, spread: float | None = None, digits: int = 6) -> 
         return ", ".join(parts) if len(parts) <= LONGEST else f"{parts[0]} … {parts[-1]} ({len(parts)} values)"
     if not isinstance(value, float):
         return str(value)
-    return f"{value:.{digits}g}" + (f" ± {spread:.2g}" if spread is not None else "")
+    return f"{value:.{digits}g}" + (f" ± {spread:.2g} (n = {count})" if spread is not None else "")
 
 
 def nats(value: float | None) -> str:

@@ -1,6 +1,7 @@
 """The numbers that the five reports state, and how ours compares with each of them."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Number = int | float
 Value = Number | str | list[Number | str]
 INFINITE = (-math.inf, math.inf)
+Band = tuple[Number | None, Number | None]
 Verdict = Literal["matches", "differs", "within band", "outside band", "other data", "other settings", "not run"]
 
 MEANING: dict[Verdict, str] = {
@@ -38,22 +40,29 @@ class CourseReport(Part):
 
 
 class Experiment(Part):
-    """What the rows of one experiment share; `settings` are conditions of every measured number."""
+    """What the rows of one experiment share.
+
+    `settings` are conditions of every measured number; `allows` names those that a band allows for.
+    """
 
     title: str
     settings: dict[str, Any] = {}
+    allows: list[str] = []
 
 
 class Place(Part):
-    """Where a number of ours is found: a finished stage of a run, and a metric, curve, setting or card entry of it."""
+    """Where a number of ours is found: a finished stage of a run, and a metric, curve, setting or card entry of it.
+
+    A setting of several runs is a list: of all whose settings are those in `where`.
+    """
 
     stage: str
-    run: str
+    run: str = ""
+    where: dict[str, Any] = {}
     metric: str | None = None
     curve: str | None = None
     setting: str | None = None
     card: str | None = None
-    others: list[str] = []
     reduce: Literal["last", "all", "ends", "range", "product", "sign", "trained", "parts", "epochs"] | None = None
     times: str | None = None
     negate: bool = False
@@ -62,6 +71,8 @@ class Place(Part):
     def _one_place(self) -> Self:
         if sum(place is not None for place in (self.metric, self.curve, self.setting, self.card)) != 1:
             raise ValueError("exactly one of metric, curve, setting, card is needed")
+        if bool(self.run) == bool(self.where) or (self.where and self.setting is None):
+            raise ValueError("either a run is needed, or `where` for a setting of several")
         if self.curve is not None and self.reduce is None:
             raise ValueError("a curve needs `reduce`")
         return self
@@ -78,16 +89,25 @@ class Row(Part):
     unit: str = ""
     protocol: dict[str, Any] = {}
     ours: Place | None
-    band: tuple[Number | None, Number | None] | None = None
+    band: Band | None = None
+    bands: list[Band] | None = None
     tolerance: float | None = Field(default=None, ge=0)
     means: str | None = None
     headline: bool = False
+    given: bool = False
 
     @model_validator(mode="after")
     def _comparable(self) -> Self:
-        if self.ours is not None and (self.band is None) == (self.tolerance is None):
-            raise ValueError(f"{self.id}: a number that is compared needs either a band or a tolerance")
+        limits = sum(limit is not None for limit in (self.band, self.bands, self.tolerance))
+        if self.ours is not None and limits != 1:
+            raise ValueError(f"{self.id}: a number that is compared needs either a band, bands or a tolerance")
         return self
+
+    @property
+    def echoed(self) -> bool:
+        """Whether the number was chosen, not measured: ours agrees because we gave it to the run."""
+        chosen = self.ours is not None and (self.ours.setting is not None or self.ours.card is not None)
+        return self.given or chosen
 
 
 class Item(Part):
@@ -116,9 +136,13 @@ class Claimed(Part):
     rule: str
     found: str
     figure: str = ""
+    data: str = ""
     needs: dict[str, int] = {}
     conditions: dict[str, Any] = {}
+    here: dict[str, float] = {}
+    only: str = ""
     counted: bool = False
+    question: bool = False
 
 
 class Reported(Part):
@@ -150,7 +174,7 @@ class Reported(Part):
 
     def conditions(self, row: Row) -> dict[str, Any]:
         """Return what must hold of our run for its number to be compared with `row`."""
-        if row.ours is not None and row.ours.setting:
+        if row.given or (row.ours is not None and row.ours.setting):
             return {}
         if row.ours is not None and row.ours.card:
             return dict(row.protocol)
@@ -176,11 +200,13 @@ class Found:
         value: As it was measured.
         facts: What is known of the run and the measurement: `data`, `split`, `images` and the settings.
         spread: Standard deviation over seeds, `None` where there is one seed or nothing to spread.
+        count: Number of seeds.
     """
 
     value: Value
     facts: dict[str, Any]
     spread: float | None = None
+    count: int = 1
 
 
 def deviations(conditions: dict[str, Any], facts: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -219,23 +245,35 @@ def _nearest(ours: list[Number | str], theirs: Number | str) -> Number | str:
     return min(numbers, key=lambda o: abs(o - theirs), default="") if isinstance(theirs, Number) else ""
 
 
+def _inside(value: Number | str, band: Band) -> bool:
+    low, high = (infinity if limit is None else limit for limit, infinity in zip(band, INFINITE, strict=True))
+    return isinstance(value, Number) and low <= value <= high
+
+
 def _is_curve(row: Row) -> bool:
     return row.ours is not None and row.ours.curve is not None
 
 
-def verdict(row: Row, conditions: dict[str, Any], found: Found | None) -> Verdict:
-    """Compare our number, if a finished run measures it, with the report's under `conditions`."""
+def verdict(row: Row, conditions: dict[str, Any], found: Found | None, allows: Sequence[str] = ()) -> Verdict:
+    """Compare our number, if a finished run measures it, with the report's under `conditions`.
+
+    Args:
+        row: The report's number.
+        conditions: What must be true of our run.
+        found: Our number.
+        allows: Conditions whose violation the row's limits allow for.
+    """
     if found is None:
         return "not run"
-    other = deviations(conditions, found.facts)
+    other = deviations({key: want for key, want in conditions.items() if key not in allows}, found.facts)
     if "data" in other:
         return "other data"
     if other:
         return "other settings"
-    if row.band is not None:
-        low, high = (infinity if limit is None else limit for limit, infinity in zip(row.band, INFINITE, strict=True))
+    if row.band is not None or row.bands is not None:
         values = found.value if isinstance(found.value, list) else [found.value]
-        inside = all(isinstance(value, Number) and low <= value <= high for value in values)
+        bands = row.bands or [row.band or INFINITE] * len(values)
+        inside = len(bands) == len(values) and all(map(_inside, values, bands))
         return "within band" if inside else "outside band"
     if found.value == (row.means or row.value):
         return "matches"

@@ -100,18 +100,15 @@ class Results:
 
     def find(self, ours: Place | None) -> Found | None:
         """Return our number, or `None` if the run is not planned, not finished or does not measure it."""
+        if ours is not None and ours.where:
+            return self._of_several(ours)
         plan = self.finished.get((ours.stage, ours.run)) if ours else None
         if ours is None or plan is None:
             return None
-        facts = self.settings(plan)
-        if "data" in plan.inputs:
-            facts["data"] = data(plan)
-        spread = None
+        facts = self.facts(plan)
+        spread, count = None, 1
         if ours.setting is not None:
             value = _at(facts, ours.setting)
-            if ours.others:
-                others = [self.finished.get((ours.stage, run)) for run in ours.others]
-                value = [value, *(_at(self.settings(other), ours.setting) for other in others if other)]
         elif ours.card is not None:
             value = (self.card(plan) or {}).get(ours.card)
         elif ours.metric is not None:
@@ -119,11 +116,11 @@ class Results:
             facts |= metrics["protocol"]
             value = _at(metrics, ours.metric)
             if ours.metric.startswith("mean."):
-                spread = _at(metrics, ours.metric.replace("mean.", "spread.", 1))
+                spread, count = _at(metrics, ours.metric.replace("mean.", "spread.", 1)), len(metrics["seeds"])
         else:
             curve = self.curve(plan, str(ours.curve))
             facts |= self._split(plan, str(ours.curve))
-            value = curve.mean(axis=1).tolist()
+            value, count = curve.mean(axis=1).tolist(), curve.shape[1]
             spread = float(curve.iloc[-1].std()) if ours.reduce == "last" and curve.shape[1] > 1 else None
         if value is None:
             return None
@@ -132,7 +129,24 @@ class Results:
         if ours.reduce == "epochs":
             per_epoch = (self.card(plan) or {})["counts"]["train"] // facts["batch"]
             value = [count / per_epoch for count in value]
-        return Found(_reduced(value, ours), facts, spread)
+        return Found(_reduced(value, ours), facts, spread, count)
+
+    def facts(self, plan: Plan) -> dict[str, Any]:
+        """Return what is known of a run that a report's number may depend on: settings, data, number of images."""
+        known = self.settings(plan)
+        if "data" in plan.inputs:
+            known["data"] = data(plan)
+            if card := self.card(plan):
+                known["training images"] = card["counts"]["train"]
+        elif "densities" in known:
+            known["points of the densities"] = "sampled anew"
+        return known
+
+    def _of_several(self, ours: Place) -> Found | None:
+        """Return one setting of all finished runs that have those of `ours.where`."""
+        plans = [plan for plan in self.plans(ours.stage) if ours.where.items() <= self.settings(plan).items()]
+        values = sorted({_at(self.settings(plan), str(ours.setting)) for plan in plans})
+        return Found(values, self.facts(plans[0])) if plans else None
 
     def _split(self, plan: Plan, column: str) -> dict[str, Any]:
         """Return the split that a column named `<split>_<metric>` was measured on, and its number of images."""

@@ -141,6 +141,6 @@ def test_errors_found_in_the_reports_stand_with_our_evidence(report: Path) -> No
     text = (report / "report.md").read_text()
     errors = text[text.index("## Errors found in the reports") : text.index("## Provenance")]
     rows = [line for line in errors.splitlines() if re.match(r"\| 00\d \|", line)]
-    assert len(rows) == 12
+    assert len(rows) == 15
     assert all(line.split(" | ")[2].strip(" |") for line in rows)
     assert "KL at beta = 0: " in errors

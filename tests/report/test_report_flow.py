@@ -68,7 +68,7 @@ def test_the_tables_hold_what_was_measured(measured, tmp_path):
     metrics = json.loads((measured / "scores/flow/k10/metrics.json").read_text())
     mean, spread = (metrics[key]["in_place"]["samples"]["sine"]["test_nll"] for key in ("mean", "spread"))
     line = next(row for row in text.splitlines() if row.startswith("| sine | 10 |") and "in place" in row)
-    assert f"| {mean:.3f} ± {spread:.3f} |" in line and "| 2.805 |" in line
+    assert f"| {mean:.3f} ± {spread:.3f} (n = 2) |" in line and "| 2.805 |" in line
     assert [row.split("|")[2].strip() for row in text.splitlines() if row.startswith("| arcs |")][:4] == [
         "2",
         "2",

@@ -131,7 +131,7 @@ def test_the_animation_grows_to_the_trajectories(rendered: Path) -> None:
 
 def test_verdicts_by_rule_stand_beside_the_words_of_the_report(rendered: Path) -> None:
     text = (rendered / "report.md").read_text()
-    assert "| jsd_1 | jsd | none | 0.0 | off | diverges | cycle |" in text
+    assert "| jsd_1 | jsd | none | 0.0 | off | diverges | neutral orbit |" in text
     assert "| w1_8 | w1 | r1 | 0.1 | on | converges well, quickly | converged |" in text
     rows = {line.split("|")[3].strip(): line for line in text.splitlines() if line.startswith("| 001 |")}
     assert "| cycle |  |" in rows["JSD"] and "| differs |" in rows["JSD"]

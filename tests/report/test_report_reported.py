@@ -133,6 +133,9 @@ def test_difference(theirs: object, ours: object, expected: float | None) -> Non
         {"ours": {"stage": "a", "run": "b"}},
         {"ours": {"stage": "a", "run": "b", "metric": "m", "setting": "s"}},
         {"ours": {"stage": "a", "run": "b", "curve": "c"}},
+        {"ours": {"stage": "a", "setting": "s"}},
+        {"ours": {"stage": "a", "where": {"k": 1}, "metric": "m"}},
+        {"bands": [(0, 1)]},
     ],
 )
 def test_a_row_that_cannot_be_compared_is_refused(changes: dict[str, object]) -> None:
@@ -159,3 +162,32 @@ def test_theirs_may_be_a_choice_from_a_longer_list_of_ours_but_not_from_a_curve(
 )
 def test_words_of_a_cell(value: object, expected: str) -> None:
     assert words(value) == expected  # type: ignore[arg-type]
+
+
+def test_each_number_of_a_list_may_have_a_band_of_its_own() -> None:
+    ends = row(value=[-0.54, -0.66], tolerance=None, bands=[(-0.6, -0.15), (-0.75, -0.6)])
+    assert verdict(ends, {}, Found([-0.2, -0.65], {})) == "within band"
+    assert verdict(ends, {}, Found([-0.65, -0.2], {})) == "outside band"  # it rises
+    assert verdict(ends, {}, Found([-0.2], {})) == "outside band"
+
+
+def test_conditions_that_a_band_allows_for_are_no_reason_not_to_compare() -> None:
+    conditions, found = {"points": "the report's", "batch": 128}, Found(-95.5, {"points": "ours", "batch": 128})
+    assert verdict(row(), conditions, found) == "other settings"
+    assert verdict(row(), conditions, found, ["points"]) == "matches"
+
+
+def test_what_we_gave_a_run_is_no_measurement() -> None:
+    assert row(ours=Place(stage="train_vae", run="r", setting="epochs")).echoed
+    assert row(ours=Place(stage="train_vae", run="r", card="counts")).echoed
+    assert row(given=True).echoed and not row().echoed
+    counted = {"000-svhn-alphas-shown", "000-svhn-grid-images", "001-flow-demo-b", "003-ae-latents"}
+    assert counted <= {each.id for each in read().rows if each.echoed}
+
+
+def test_conditions_include_width_precision_batch_and_number_of_images() -> None:
+    conditions = {each.id: read().conditions(each) for each in read().rows}
+    for name in ("001-cifar10-jsd-1-fid", "000-simsiam-knn"):
+        assert {"width", "precision", "batch", "training images"} <= set(conditions[name])
+    assert {"hidden", "precision", "batch", "training images"} <= set(conditions["003-vae-kl"])
+    assert "points of the densities" in conditions["001-flow-arcs-2"]

@@ -4,15 +4,17 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from pipeline.report import claims, reported
 from pipeline.report.beta_vae import rules as beta_vae
-from pipeline.report.claims import assess, finding, per_seed
+from pipeline.report.claims import Finding, assess, finding, per_seed, state
 from pipeline.report.flow import rules as flow
 from pipeline.report.gan import rules as gan
 from pipeline.report.mlp_vae import rules as mlp_vae
-from pipeline.report.reported import Claimed
+from pipeline.report.reported import Claimed, Reported
 from pipeline.report.vae import rules as vae
 
 REPORTED = reported.read()
@@ -23,6 +25,7 @@ RISING = {"1": -101.0, "200": -96.0, "1000": -95.5}
 LONG = [-160 + 60 * (1 - math.exp(-epoch / 20)) for epoch in range(100)]
 EARLY = [-100.0 - 60 * (epoch < 19) for epoch in range(100)]
 COUNTED = {"C03", "C50", "C51"}  # no seed changes them
+PLACES = {"layers": "layers", "shallow": "k2", "data": "blobs", "low": "beta_0_8", "wide": "ae_32"}
 
 
 def terms(reconstruction: float, kl: float) -> dict[str, float]:
@@ -51,10 +54,10 @@ def neighbours(latent: float, tsne: float) -> dict[str, dict[str, float]]:
     return {name: {"knn_accuracy": value, "silhouette": 0.1} for name, value in found.items()}
 
 
-KIND = mlp_vae.OWN
+KIND = mlp_vae.RUN
 # rule, what confirms each claim, everything that alone must not, and what does not suffice to test it
 CASES: dict[str, tuple[claims.Rule, dict[str, Any], list[dict[str, Any]], dict[str, Any] | None]] = {
-    "C01": (vae.target, {"curve": [-130.0, -102.0]}, [{"curve": [-100.0, -102.01]}], None),
+    "C01": (vae.target, {"curve": [-130.0, -101.99]}, [{"curve": [-100.0, -102.01]}], None),
     "C02": (
         vae.estimators,
         {"closed": at_200(-95.3), "monte_carlo": at_200(-95.7)},
@@ -66,10 +69,11 @@ CASES: dict[str, tuple[claims.Rule, dict[str, Any], list[dict[str, Any]], dict[s
     ),
     "C03": (
         vae.operations,
-        {"closed": 601, "monte_carlo": {1: 902, 10: 7211}, "network": "about 4"},
+        {"closed": 601, "monte_carlo": {1: 902, 10: 7211}, "network": 10_000},
         [
-            {"closed": 1000, "monte_carlo": {1: 902, 10: 7211}, "network": "unknown"},
-            {"closed": 601, "monte_carlo": {1: 902, 10: 902}, "network": "unknown"},
+            {"closed": 1000, "monte_carlo": {1: 902, 10: 7211}, "network": 10_000},
+            {"closed": 601, "monte_carlo": {1: 902, 10: 902}, "network": 10_000},
+            {"closed": 601, "monte_carlo": {1: 902, 10: 7211}, "network": 4_455_504},
         ],
         None,
     ),
@@ -77,17 +81,17 @@ CASES: dict[str, tuple[claims.Rule, dict[str, Any], list[dict[str, Any]], dict[s
     "C05": (
         vae.bound,
         {"elbo": -101.0, "log_likelihood": RISING},
-        [
-            {"elbo": -97.9, "log_likelihood": RISING},
-            {"elbo": -101.0, "log_likelihood": RISING | {"1000": -96.5}},
-        ],
+        [{"elbo": -97.9, "log_likelihood": RISING}],
         {"elbo": -101.0, "log_likelihood": {"10": -97.0}},
     ),
     "C06": (vae.longer, {"curve": LONG}, [{"curve": EARLY}], {"curve": LONG[:99]}),
     "C57": (
         vae.layers,
-        {"without": -100.0, "with_layers": {4: -99.0, 16: -98.0}},
-        [{"without": -100.0, "with_layers": {4: -99.0, 16: -100.1}}],
+        {"without": [-100.0, -100.1, -99.9], "with_layers": {4: [-99.0], 16: [-98.0, -98.2]}, "epochs": 20},
+        [
+            {"without": [-100.0, -100.1, -99.9], "with_layers": {4: [-99.0], 16: [-100.4]}, "epochs": 20},
+            {"without": [-100.0, -97.0, -99.9], "with_layers": {4: [-99.0]}, "epochs": 20},
+        ],
         None,
     ),
     "C50": (flow.determinant, {"errors": {"2": 1e-15, "20": 9e-7}}, [{"errors": {"2": 1e-15, "20": 2e-6}}], None),
@@ -148,7 +152,7 @@ CASES: dict[str, tuple[claims.Rule, dict[str, Any], list[dict[str, Any]], dict[s
     "C72": (
         beta_vae.sharper,
         {"low": scores(9, 2.0), "high": scores(10, 1.9)},
-        [{"low": scores(11, 2.0), "high": scores(10, 1.9)}, {"low": scores(9, 1.8), "high": scores(10, 1.9)}],
+        [{"low": scores(11, 2.0), "high": scores(10, 1.9)}, {"low": scores(9, 1.92), "high": scores(10, 1.9)}],
         None,
     ),
     "C73": (
@@ -157,7 +161,7 @@ CASES: dict[str, tuple[claims.Rule, dict[str, Any], list[dict[str, Any]], dict[s
         [
             {"autoencoder": 25.0, "mean": 28.0, "sample": 31.0},
             {"autoencoder": 25.0, "mean": 22.0, "sample": 31.0},
-            {"autoencoder": 25.0, "mean": 27.0, "sample": 26.0},
+            {"autoencoder": 25.0, "mean": 27.0, "sample": 27.5},
         ],
         None,
     ),
@@ -165,39 +169,43 @@ CASES: dict[str, tuple[claims.Rule, dict[str, Any], list[dict[str, Any]], dict[s
         beta_vae.schedule,
         {"constant": terms(137, 61), "linear": terms(124, 69)},
         [
-            {"constant": terms(137, 61), "linear": terms(138, 69)},
+            {"constant": terms(137, 61), "linear": terms(135, 69)},
             {"constant": terms(137, 61), "linear": terms(124, 60)},
         ],
         None,
     ),
     "C75": (
         beta_vae.unsampled,
-        {"autoencoder": 20.0, "variational": 10.0}, [{"autoencoder": 19.0, "variational": 10.0}], None,
+        {"autoencoder": 21.0, "variational": 10.0}, [{"autoencoder": 19.0, "variational": 10.0}], None,
     ),
     "C76": (beta_vae.units, {"active": by_beta(50, 90, 70)}, [{"active": by_beta(70, 90, 70)}], None),
-    "C80": (mlp_vae.early, {"first": 0.04, "last": 0.02}, [{"first": 0.05, "last": 0.02}], None),
+    "C80": (mlp_vae.early, {"first": 0.039, "last": 0.02}, [{"first": 0.05, "last": 0.02}], None),
     "C81": (
         mlp_vae.negative,
         {"curves": {KIND: [9.0, -5.0], "cross_entropy": [5.0]}},
-        [{"curves": {KIND: [-9.0, 5.0], "cross_entropy": [5.0]}}, {"curves": {KIND: [-5.0], "cross_entropy": [-1.0]}}],
-        {"curves": {KIND: [-5.0]}},
+        [{"curves": {KIND: [-9.0, 5.0], "cross_entropy": [5.0]}}],
+        {"curves": {"cross_entropy": [5.0]}},
     ),
-    "C82": (mlp_vae.clusters, neighbours(0.95, 0.9), [neighbours(0.95, 0.89), neighbours(0.89, 0.95)], None),
-    "C87": (mlp_vae.models, models(9, 5), [models(7, 5), models(9, 7)], None),
+    "C82": (mlp_vae.clusters, neighbours(0.95, 0.91), [neighbours(0.95, 0.89), neighbours(0.89, 0.95)], None),
 }  # fmt: skip
+
+
+def holds(found: Finding | None) -> bool:
+    """Whether every part of a claim holds by itself, with what uncertainty it carries."""
+    return found is not None and {state([margin]) for part in found.parts for margin in part} == {"holds"}
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_each_claim_says_each_of_its_verdicts(name: str) -> None:
     rule, yes, against, missing = CASES[name]
-    confirmed = assess(REPORTED, name, rule, {"0": yes}, layers="layers", shallow="k2", data="blobs")
+    confirmed = assess(REPORTED, name, rule, {"0": yes}, **PLACES)
     assert confirmed.name == name and confirmed.found and "{" not in confirmed.found + confirmed.rule
-    assert confirmed.verdict == ("confirmed" if name in COUNTED else "confirmed (1 seed)")
+    several = name in COUNTED or name == "C57"
+    assert confirmed.verdict == ("confirmed" if several else "holds in 1 of 1 seed")
     for no in against:
-        found = rule(**no)
-        assert found is not None and found.holds == (False,)
-        refuted = assess(REPORTED, name, rule, {"0": no}, layers="layers", shallow="k2", data="blobs")
-        assert refuted.outcome == "not confirmed" and refuted.found
+        assert rule(**no) is not None and not holds(rule(**no))
+        refuted = assess(REPORTED, name, rule, {"0": no}, **PLACES)
+        assert refuted.outcome not in ("confirmed", "holds in 1 of 1 seed") and refuted.found
     absent = assess(REPORTED, name, rule, {})
     assert absent.verdict == "not run" and not absent.found and not absent.figure
     if missing is not None:
@@ -205,34 +213,115 @@ def test_each_claim_says_each_of_its_verdicts(name: str) -> None:
         assert assess(REPORTED, name, rule, {"0": missing}).verdict == "not run"
 
 
+def test_a_question_gets_an_answer_and_no_verdict() -> None:
+    claim = assess(REPORTED, "C87", mlp_vae.models, {"0": models(9, 5)})
+    assert (claim.verdict, claim.verdict_here) == ("answered", "") and "GAN: 8.00" in claim.found
+    assert not claims.decided(claim)
+
+
 LENGTHS = {
-    "steps of gradient descent": {"C02", "C04", "C57", *(f"C7{n}" for n in range(7)), "C80", "C82", "C87"},
+    "steps of gradient descent": {"C02", "C04", "C57", *(f"C7{n}" for n in range(7)), "C80", "C82"},
     "steps": {"C54", "C55", "C58"},
 }
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_claims_that_need_scale_are_not_tested_without_it(name: str) -> None:
+def test_claims_that_need_scale_have_no_verdict_on_the_reports_data_without_it(name: str) -> None:
     rule, yes, _, _ = CASES[name]
-    places = {"layers": "layers", "shallow": "k2", "data": "blobs"}
+    text = REPORTED.claims[name]
     for what in (what for what, names in LENGTHS.items() if name in names):
-        needed = REPORTED.claims[name].needs[what]
-        short, long = (assess(REPORTED, name, rule, {"0": yes}, [{what: n}], **places) for n in (needed - 1, needed))
-        assert short.verdict == f"not testable at this scale: {needed - 1:,} {what}, at least {needed:,} needed"
-        assert long.verdict == "confirmed (1 seed)"
+        needed = text.needs[what]
+        facts: list[dict[str, Any]] = [{"data": text.data, what: n} for n in (needed - 1, needed)]
+        short, long = (assess(REPORTED, name, rule, {"0": yes}, [known], **PLACES) for known in facts)
+        assert short.verdict == f"not tested: {needed - 1:,} {what}, at least {needed:,} needed"
+        assert short.here.startswith("holds here") and long.here == ""
+        assert long.outcome in ("confirmed", "holds in 1 of 1 seed")
     needs = {what for what, names in LENGTHS.items() if name in names}
-    assert set(REPORTED.claims[name].needs) == needs
+    assert needs == set(text.needs)
 
 
 def verdict(*elbos: float) -> str:
-    return assess(
-        REPORTED, "C01", vae.target, {str(seed): {"curve": [elbo]} for seed, elbo in enumerate(elbos)}
-    ).verdict
+    seeds = {str(seed): {"curve": [elbo]} for seed, elbo in enumerate(elbos)}
+    return assess(REPORTED, "C01", vae.target, seeds).verdict
 
 
-def test_a_claim_that_holds_for_some_seeds_is_confirmed_in_part() -> None:
-    assert verdict(-101.0, -103.0, -101.5) == "confirmed in part (2 of 3 seeds)"
-    assert verdict(-103.0, -103.0) == "not confirmed (0 of 2 seeds)"
+def test_what_varies_over_seeds_is_settled_by_an_interval() -> None:
+    assert verdict(-101.0, -100.9, -101.1) == "confirmed (3 of 3 seeds)"
+    assert verdict(-101.9, -100.0) == "undecided (2 of 2 seeds)"  # both above, but nobody knows where a third lies
+    assert verdict(-101.0, -103.0, -101.5) == "undecided (2 of 3 seeds)"
+    assert verdict(-103.0, -103.1) == "not confirmed (0 of 2 seeds)"
+
+
+def test_one_seed_says_so() -> None:
+    assert verdict(-101.0) == "holds in 1 of 1 seed"
+    assert verdict(-103.0) == "holds in 0 of 1 seed"
+    words = {outcome for outcome in (*claims.OUTCOMES.values(), *claims.HERE.values()) if "1 seed" in outcome}
+    assert len(words) == 6
+
+
+def test_an_interval_is_students() -> None:
+    values = [1.0, 2.0, 4.0]
+    bounds = stats.t.interval(0.9, 2, np.mean(values), stats.sem(values))
+    found = claims.interval(values)
+    assert (found.low, found.high) == pytest.approx(bounds)
+    assert claims.interval([3.0]) == claims.Interval(3.0, 3.0, 3.0, 1)
+    test = stats.ttest_ind([3.0, 4.0, 5.0], values).confidence_interval(0.9)
+    unpaired = claims.gain(values, [3.0, 4.0, 5.0])
+    assert (unpaired.low, unpaired.high) == pytest.approx((test.low, test.high))
+    assert claims.gain([1.0], [2.0]) == claims.Interval(1.0, 1.0, 1.0, 1)
+
+
+def test_parts_make_a_verdict_in_part() -> None:
+    def rule(first: float, second: float) -> Finding:
+        return finding(first, (second, True), first=first)
+
+    def outcome(*seeds: tuple[float, float]) -> str:
+        numbers = {str(n): {"first": first, "second": second} for n, (first, second) in enumerate(seeds)}
+        return assess(reported_with(found="{first}"), "C01", rule, numbers).outcome
+
+    assert outcome((1, 1), (1.1, 1.1)) == "confirmed"
+    assert outcome((1, -1), (1.1, -1.1)) == outcome((1, -1), (1.1, 3)) == "confirmed in part"
+    assert outcome((-1, -1), (-1.1, -1.1)) == "not confirmed"
+    assert outcome((-1, -1), (3, -1.1)) == "not confirmed"
+    assert outcome((-1, 1), (3, -1.1)) == "undecided"
+    assert outcome((1, -1)) == "holds in part in 1 of 1 seed"
+
+
+def test_margins_are_shown_with_their_interval() -> None:
+    seeds = {str(n): {"curve": [elbo]} for n, elbo in enumerate((-101.0, -100.8, -101.2))}
+    assert assess(REPORTED, "C01", vae.target, seeds).margin == "1 (0.663 to 1.34)"
+    assert assess(REPORTED, "C01", vae.target, {"0": {"curve": [-101.0]}}).margin == ""
+
+
+def test_runs_on_other_data_say_whether_it_holds_there_and_confirm_nothing() -> None:
+    rule, yes, against, _ = CASES["C05"]
+    facts = [{"data": "binarized_digits28"}]
+    one, none = (assess(REPORTED, "C05", rule, {"0": numbers}, facts) for numbers in (yes, against[0]))
+    assert one.verdict == "not tested: data is binarized_mnist in the report, binarized_digits28 here"
+    assert one.verdict_here == "holds here in 1 of 1 seed, on binarized_digits28"
+    assert none.verdict_here == "holds here in 0 of 1 seed, on binarized_digits28"
+    two = assess(REPORTED, "C05", rule, {"0": yes, "1": yes}, facts)
+    assert two.verdict_here == "holds here, on binarized_digits28 (2 of 2 seeds)"
+    assert all(claims.decided(each) for each in (one, none, two))
+    own = assess(REPORTED, "C05", rule, {"0": yes, "1": yes}, [{"data": "binarized_mnist"}])
+    assert (own.outcome, own.verdict_here) == ("confirmed", "")
+    number = assess(REPORTED, "C01", vae.target, {"0": {"curve": [-101.0]}}, facts)
+    assert number.verdict_here == "not testable at this scale: a number of nats is one of binarized_mnist"
+    assert not claims.decided(number)
+
+
+def test_what_a_rule_lacks_is_no_verdict() -> None:
+    def rule(x: float) -> Finding:
+        return claims.lacking("5 points, 6 needed")
+
+    claim = assess(reported_with(), "C01", rule, {"0": {"x": 1.0}})
+    assert (claim.verdict, claim.found) == ("not testable at this scale: 5 points, 6 needed", "")
+    there = assess(reported_with(data="mnist"), "C01", rule, {"0": {"x": 1.0}}, [{"data": "digits"}])
+    assert there.outcome == "not tested" and there.verdict_here == claim.verdict
+
+
+def reported_with(**changes: Any) -> Reported:
+    return REPORTED.model_copy(update={"claims": {"C01": text(**changes)}})
 
 
 def text(**changes: Any) -> Claimed:
@@ -246,9 +335,8 @@ def test_limits_follow_from_what_is_known_of_the_runs() -> None:
     assert claims.limit(needs, [{"steps": 1, "rows": 2}]).count("needed") == 2
     facts = {"data": "digits", "epochs": 5, "width": 3}
     assert claims.limit(text(conditions={"data": "digits", "epochs": 5, "batch": 1}), [facts]) == ""
-    conditions = {"data": "digits", "epochs": 20}
-    assert claims.limit(text(conditions=conditions), [facts]) == "epochs is 20 in the report, 5 here"
-    other = claims.limit(text(conditions={"data": "mnist", "epochs": 20}, needs={"width": 4}), [facts])
+    assert claims.limit(text(data="digits", conditions={"epochs": 20}), [facts]) == "epochs is 20 in the report, 5 here"
+    other = claims.limit(text(data="mnist", conditions={"epochs": 20}, needs={"width": 4}), [facts])
     assert other == "data is mnist in the report, digits here; 3 width, at least 4 needed"
 
 
@@ -277,8 +365,7 @@ def test_what_was_found_stands_with_a_slash_between_seeds(form: str, expected: s
 
     seeds = {"0": {"x": 1.0, "sizes": {16: 1, 128: 3}, "depths": [1, 3]}}
     seeds["1"] = {"x": 2.5, "sizes": {16: 2, 128: 4}, "depths": [2, 4]}
-    changed = REPORTED.model_copy(update={"claims": {"C01": text(found=form)}})
-    assert assess(changed, "C01", rule, seeds).found == expected
+    assert assess(reported_with(found=form), "C01", rule, seeds).found == expected
 
 
 def test_the_texts_know_every_claim_that_has_a_rule() -> None:

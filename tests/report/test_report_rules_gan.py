@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from pipeline.report import reported
 from pipeline.report.claims import Claim, assess, per_seed
 from pipeline.report.gan import rules
-from pipeline.report.gan.chapter import OUTPUTS
+from pipeline.report.gan.chapter import COVERED, OUTPUTS
 from pipeline.report.gan.figures import LOSSES, gradient
 from pipeline.report.gan.rules import Seed
 
@@ -89,9 +89,11 @@ def seed(**changes: Any) -> Seed:
 DATA = {"wgan_lp": "svhn", "mlp": "mnist"} | dict.fromkeys(rules.GRID, "cifar10") | dict.fromkeys(rules.CUB, "cub200")
 
 
-def assessed(name: str, steps: int = 10_000, data: dict[str, str] | None = None, **seeds: Seed) -> Claim:
+def assessed(
+    name: str, steps: int = 10_000, data: dict[str, str] | None = None, covered: int = 90, **seeds: Seed
+) -> Claim:
     """Test one claim on runs of one seed each; the runs that are not given are ordinary ones."""
-    rule, runs = rules.RULES[name]
+    rule, runs = {**rules.RULES, "C46": (rules.average, ("jsd_2", "w1_3"))}[name]
     asked = {run: {"0": seeds.get(run, seed())} for run in runs}
     facts = [
         {
@@ -99,6 +101,8 @@ def assessed(name: str, steps: int = 10_000, data: dict[str, str] | None = None,
             "generator steps": steps,
             "stored generators": len(at["0"].steps),
             "logged rows": len(at["0"].curves["step"]),
+            "logged rows in a pass over the data": 8,
+            COVERED: covered,
         }
         for run, at in asked.items()
     ]
@@ -113,11 +117,17 @@ REPORTED = distances(jsd_1=124.5, jsd_2=40.9, jsd_3=33.1, w1_2=84.3, w1_3=24.9)
 ROUND = {"loss_real": list(np.linspace(0, 1, 100) ** 2), "loss_fake": list(np.linspace(1, 0, 100) ** 2)}
 WITH_FALL = list(np.linspace(1.0, 0.1, 100))  # falls with the distance
 WITH_RISE = list(np.linspace(0.1, 1.0, 100))
+BLUNTER = [1.0, 1.0, 1.0, 0.9, 0.8, 0.7, 0.5]
+SETTLES = list(np.exp(-np.linspace(0, 5, 100)))
+BLURRED = {
+    "latent": {"sharpness": [1 - 0.1 * min(n, 10 - n) for n in range(11)]},
+    "pixel": {"sharpness": [1 - 0.11 * min(n, 10 - n) for n in range(11)]},
+}  # both lose a half
 LATENT_WORSE = {
     way: {"frechet_distance": [40.0 + 10 * min(n, 10 - n) for n in range(11)], "sharpness": [1.0] * 11}
     for way in ("latent", "pixel")
 }
-JUMP = {"latent": {"entropy": [0.2] * 5 + [0.4] + [0.2] * 5, "largest_step": 0.6}}
+JUMP = {"latent": {"entropy": [0.2] * 11, "largest_step": 0.6}}
 SURE = {"latent": {"entropy": [0.2] * 11, "largest_step": 0.2}}
 TEN = {"steps": list(range(1000, 11000, 1000))}
 
@@ -134,9 +144,12 @@ ODD = {"flips": [0.9] * 12, "colour": [1.0] * 12, "entropy": [1.0] * 12, "overla
 @pytest.mark.parametrize(
     ("name", "yes", "no"),
     [
-        ("C10", {}, {"wgan_lp": seed(stored={"frechet_distance": FALLING[::-1]})}),
-        ("C10", {}, {"wgan_lp": seed(stored={"sharpness": [1.0, 1.0, 1.0, 0.9, 0.8, 0.7, 0.5]})}),
-        ("C11", {"wgan_lp": seed(shares=[0.1, 0.01, 0.2, 0.1, 0.1, 0.3, 0.18, 0.01, 0.1, 0.0])}, {}),
+        ("C10", {}, {"wgan_lp": seed(stored={"frechet_distance": FALLING[::-1], "sharpness": BLUNTER})}),
+        (
+            "C11",
+            {"wgan_lp": seed(shares=[0.1, 0.01, 0.2, 0.1, 0.1, 0.3, 0.18, 0.01, 0.1, 0.0])},
+            {"wgan_lp": seed(shares=[0.3, 0.01, 0.0, 0.1, 0.1, 0.0, 0.18, 0.21, 0.1, 0.0], diversity=0.5)},
+        ),
         ("C12", {}, {"wgan_lp": seed(perturbations={"1": ODD, "10": ODD})}),
         (
             "C13",
@@ -150,24 +163,26 @@ ODD = {"flips": [0.9] * 12, "colour": [1.0] * 12, "entropy": [1.0] * 12, "overla
         ("C14", {}, {"wgan_lp": seed(perturbations={"100": ODD})}),
         ("C15", {}, {"wgan_lp": seed(interpolations=LATENT_WORSE)}),
         ("C16", {}, {"wgan_lp": seed(interpolations=LATENT_WORSE)}),
+        ("C16", {}, {"wgan_lp": seed(interpolations=BLURRED)}),
         ("C17", {}, {"wgan_lp": seed(gradient_norms={"above_1.1": 0.2, "percentile_99": 2.0})}),
         ("C40", REPORTED, REPORTED | distances(w1_3=50.0)),
-        ("C41", distances(w1_2=20.0, w1_3=20.0), REPORTED),
+        ("C41", distances(w1_2=20.0, w1_3=20.0), distances(w1_2=40.0, w1_3=40.0)),
         (
             "C42",
             {run: seed(curves={"test_jsd": WITH_RISE}) for run in ("jsd_2", "jsd_3")},
-            {"jsd_2": seed(curves={"test_jsd": WITH_FALL})},
+            {run: seed(curves={"test_jsd": WITH_FALL}) for run in ("jsd_2", "jsd_3")},
         ),
         (
             "C43",
-            {run: seed(curves={"test_w1": WITH_FALL, "test_jsd": WITH_RISE}) for run in rules.GRID},
-            {"w1_2": seed(curves={"test_w1": WITH_RISE})},
+            {run: seed(curves={"test_w1": SETTLES, "test_jsd": WITH_RISE}) for run in rules.GRID},
+            {run: seed(curves={"test_w1": WITH_RISE, "test_jsd": WITH_RISE}) for run in rules.GRID},
         ),
         (
             "C44",
             {"jsd_1": seed(frechet_distance=99.0, inception_score=1.0, curves={"jsd": [0.69] * 90 + [0.5] * 10})},
-            {"jsd_1": seed(frechet_distance=99.0, inception_score=1.0)},
+            {"jsd_1": seed(frechet_distance=9.0, inception_score=8.0)},
         ),
+        ("C46", {}, {run: seed(raw={"frechet_distance": 20.0}) for run in ("jsd_2", "w1_3")}),
         (
             "C45",
             {run: seed(frechet_distance=10.0 * n, inception_score=9.0 - n) for n, run in enumerate(rules.GRID)},
@@ -198,14 +213,21 @@ ODD = {"flips": [0.9] * 12, "colour": [1.0] * 12, "entropy": [1.0] * 12, "overla
         ("C84", {"mlp": seed(shares=[0.0, 0.18, 0.05, 0.05, 0.18, 0.02, 0.02, 0.18, 0.16, 0.16])}, {}),
         ("C85", {}, {"mlp": seed(stored={"inception_score": [5.0] * 7})}),
         ("C86", {}, {"mlp": seed(interpolations=JUMP)}),
-        ("C86", {}, {"mlp": seed(interpolations=SURE)}),
     ],
 )
 def test_each_claim_can_be_confirmed_and_not(name: str, yes: dict[str, Seed], no: dict[str, Seed]) -> None:
     confirmed, refuted = (assessed(name, **runs) for runs in (yes, no))
-    assert (confirmed.verdict, refuted.verdict) == ("confirmed (1 seed)", "not confirmed (1 seed)")
+    assert (confirmed.verdict, refuted.verdict) == ("holds in 1 of 1 seed", "holds in 0 of 1 seed")
     assert confirmed.found != refuted.found or name == "C86"
     assert confirmed.figure
+
+
+def test_a_part_of_a_claim_may_hold() -> None:
+    reported = assessed("C41", **REPORTED)  # with R1 W1 is better, with spectral norm it is not
+    assert reported.verdict == "holds in part in 1 of 1 seed"
+    assert assessed("C86", mlp=seed(interpolations=SURE)).verdict == "holds in part in 1 of 1 seed"
+    shares = [0.0, 0.3, 0.05, 0.05, 0.3, 0.06, 0.06, 0.06, 0.06, 0.06]  # 1 and 4 make up for 7, 8 and 9
+    assert assessed("C84", mlp=seed(shares=shares)).verdict == "holds in part in 1 of 1 seed"
 
 
 def test_every_claim_of_the_family_that_compares_runs_has_a_rule() -> None:
@@ -215,22 +237,30 @@ def test_every_claim_of_the_family_that_compares_runs_has_a_rule() -> None:
 
 
 def test_short_runs_and_other_data_carry_no_verdict_on_what_needs_scale() -> None:
-    assert assessed("C40", **REPORTED).limit == ""
-    assert assessed("C40", steps=200, **REPORTED).verdict == (
-        "not testable at this scale: 200 generator steps, at least 4,000 needed"
-    )
+    assert assessed("C40", **REPORTED).apart == ""
+    short = assessed("C40", steps=200, **REPORTED)
+    assert short.verdict == "not tested: 200 generator steps, at least 4,000 needed"
+    assert short.verdict_here == "holds here in 1 of 1 seed, on cifar10"
     other = dict.fromkeys(DATA, "shapes32")
-    limit = assessed("C40", data=other, **REPORTED).limit
-    assert limit == "data is cifar10 in the report, shapes32 here"
-    assert assessed("C61").limit == "7 stored generators, at least 10 needed"
+    elsewhere = assessed("C40", data=other, **REPORTED)
+    assert elsewhere.apart == "data is cifar10 in the report, shapes32 here"
+    assert elsewhere.verdict_here == "holds here in 1 of 1 seed, on shapes32"
+    noise = assessed("C40", data=other, covered=40, **REPORTED)
+    assert noise.verdict_here == f"not testable at this scale: 40 {COVERED}, at least 75 needed"
+    assert assessed("C61").apart == "7 stored generators, at least 10 needed"
     brief = {"step": [1, 2, 3], **{name: [0.0, 1.0, 0.0] for name in ("loss_real", "loss_fake", "loss_generator")}}
-    assert assessed("C83", mlp=seed(curves=brief)).limit == "3 logged rows, at least 30 needed"
-    assert assessed("C13", steps=4000, data=other).limit == ""
+    assert assessed("C83", mlp=seed(curves=brief)).lacks == "3 logged rows, at least 30 needed"
 
 
 def test_what_was_not_measured_is_not_run() -> None:
     assert assessed("C14", wgan_lp=seed(perturbations={"1": ODD, "10": ODD})).verdict == "not run"
     assert assessed("C12", wgan_lp=seed(perturbations={"5": ODD})).verdict == "not run"
+    few = {key: values[:5] for key, values in ODD.items() if isinstance(values, list)}
+    assert assessed("C13", wgan_lp=seed(perturbations={"10": few | {"overlap": 1.0}})).lacks
+    brief = {"steps": STEPS[:5], "stored": {"frechet_distance": FALLING[:5], "sharpness": [1.0] * 5}}
+    assert assessed("C85", mlp=seed(**brief)).lacks == "5 stored generators, 6 needed"
+    three = {"steps": [0, 5000, 10000], "stored": {"frechet_distance": FALLING[:3], "sharpness": [1.0] * 3}}
+    assert assessed("C10", wgan_lp=seed(**three)).lacks
 
 
 def test_seeds_are_counted_and_only_shared_ones_compared() -> None:
@@ -242,27 +272,23 @@ def test_seeds_are_counted_and_only_shared_ones_compared() -> None:
         "wgan_gp": {"0": low, "1": high},
     }
     claim = assess(TEXTS, "C60", rules.order, per_seed(runs))
-    assert claim.verdict == "confirmed in part (1 of 2 seeds)"
+    assert claim.verdict == "undecided (1 of 2 seeds)"
     assert claim.found == "vanilla 90 / 10, LSGAN 50, WGAN-GP 10 / 90"
 
 
-def average(steps: int = 4000, **trainings: tuple[float, float]) -> Claim:
-    return assess(TEXTS, "C46", rules.average, {"": trainings} if trainings else {}, [{"generator steps": steps}])
-
-
-def test_the_average_is_compared_with_the_generator_itself_where_there_is_one() -> None:
-    both = average(jsd_2=(30.0, 40.0), w1_3=(30.0, 20.0))
-    assert both.verdict == "confirmed in part"
+def test_the_average_is_compared_run_by_run() -> None:
+    both = assessed("C46", jsd_2=seed(), w1_3=seed(raw={"frechet_distance": 20.0}))
+    assert both.verdict == "holds in part in 1 of 1 seed"
     assert both.found == "jsd_2: 30 against 40, w1_3: 30 against 20"
-    assert average(jsd_2=(30.0, 40.0)).verdict == "confirmed"
-    assert average().verdict == "not run"
-    short = average(9, jsd_2=(30.0, 40.0))
-    assert short.verdict == "not testable at this scale: 9 generator steps, at least 4,000 needed"
 
 
 def test_time_is_compared_by_counts() -> None:
-    assert rules.speed(jsd_1=100, jsd_2=101, jsd_3=150).holds == (True,)
-    assert rules.speed(jsd_1=100, jsd_2=160, jsd_3=150).holds == (False,)
+    def verdict(**counts: int) -> str:
+        return assess(TEXTS, "C47", rules.speed, {"": counts}).verdict
+
+    assert verdict(jsd_1=100, jsd_2=110, jsd_3=150) == "confirmed"
+    assert verdict(jsd_1=10000, jsd_2=10004, jsd_3=15000) == "confirmed in part"  # no clock would notice
+    assert verdict(jsd_1=100, jsd_2=101, jsd_3=102) == "not confirmed"
 
 
 def test_the_reasoning_on_vanishing_gradients_is_corrected() -> None:
@@ -270,13 +296,14 @@ def test_the_reasoning_on_vanishing_gradients_is_corrected() -> None:
     outputs = torch.tensor(OUTPUTS, requires_grad=True)
     sizes = {name: gradient(name, outputs).tolist() for name in LOSSES}
     rejected = assess(TEXTS, "C63", rules.rejected, {"": sizes})
-    assert rejected.verdict == "not confirmed"
+    assert rejected.verdict == "confirmed in part"  # of an accepted fake, which the report works out, it is true
     assert f"jsd {(1 - sigmoid) / 2:.2g}, ns {sigmoid:.2g}, lsgan 7, w1 1" in rejected.found
     accepted = assess(TEXTS, "C64", rules.accepted, {"": sizes})
     assert accepted.verdict == "confirmed"
     assert "lsgan 2, 5" in accepted.found
-    assert rules.rejected(**sizes | {"ns": [0.01, 0.9, 0.9]}).holds == (True,)
-    assert rules.accepted(**sizes | {"lsgan": [7.0, 0.5, 0.1]}).holds == (False,)
+    other = assess(TEXTS, "C63", rules.rejected, {"": sizes | {"ns": [0.01, 0.9, 0.01]}})
+    assert other.verdict == "confirmed"
+    assert assess(TEXTS, "C64", rules.accepted, {"": sizes | {"lsgan": [7.0, 0.5, 0.1]}}).verdict == "not confirmed"
 
 
 def test_a_wave_is_found_with_its_period_and_a_trend_is_none() -> None:
@@ -289,17 +316,21 @@ def test_a_wave_is_found_with_its_period_and_a_trend_is_none() -> None:
     assert rules.wave(list(noise))[1] < 0.3
 
 
-def test_rank_correlation_of_what_does_not_vary_is_unknown() -> None:
-    assert math.isnan(rules.correlation([1, 1, 1], [1, 2, 3]))
-    assert math.isnan(rules.correlation([1, 2], [1, 2]))
-    assert rules.correlation([1, 2, 3], [9, 5, 2]) == pytest.approx(-1)
-    assert rules.correlation([1, 2, 3, 4, 5], [5, 4, 3, 1, 2]) == -0.9  # one swap of neighbours, and no rounding
+def test_rank_correlation_of_what_does_not_vary_or_of_fewer_than_six_is_unknown() -> None:
+    assert math.isnan(rules.correlation([1] * 6, list(range(6))))
+    assert math.isnan(rules.correlation([1, 2, 3, 4, 5], [1, 2, 3, 4, 5]))
+    assert rules.correlation(range(6), [9, 8, 7, 6, 5, 2]) == pytest.approx(-1)
     x, y = [3, 1, 4, 1, 5, 9, 2], [2, 7, 1, 8, 2, 8, 1]  # with ties
     assert rules.correlation(x, y) == pytest.approx(spearmanr(x, y).statistic, abs=1e-12)
 
 
-def test_agreement_takes_the_row_logged_nearest_and_leaves_the_start_out() -> None:
-    rows = {"step": [1000, 2000, 4000, 6000, 8000, 10000], "test_jsd": [9.0, 8.0, 1.0, 2.0, 3.0, 4.0]}
-    training = seed(curves=rows)
-    assert rules.agreement(training, "test_jsd", after=0.4) == pytest.approx(-1)  # four generators, from 4,000 on
-    assert rules.agreement(training, "test_jsd") > -1
+def test_agreement_takes_the_row_logged_nearest() -> None:
+    rows = {"step": [1000, 2000, 4000, 6000, 8000, 10000], "test_jsd": [0.0, 0.5, 1.0, 2.0, 3.0, 4.0]}
+    assert rules.agreement(seed(curves=rows), "test_jsd") == pytest.approx(-1)  # the generator of step 0 has no row
+    assert math.isnan(rules.agreement(seed(curves={"step": [5000], "test_jsd": [1.0]}), "test_jsd"))
+
+
+def test_the_start_is_left_out_of_trends() -> None:
+    steps, values = rules.later(seed(curves={"test_jsd": WITH_RISE}), "test_jsd")
+    assert steps[0] == 500 and len(values) == 96
+    assert rules.fall(seed()) == 400.0 - 30.0

@@ -51,26 +51,29 @@ def score(
         (IDLE, "not learning"),
         (COLLAPSED | {"feature_std": 0.9}, "collapsed"),  # two opposite points
         (COLLAPSED | {"effective_rank": 3.0}, "collapsed"),
-        (COLLAPSED | {"feature_std": 0.9, "effective_rank": 9.0}, "not learning"),
-        (COLLAPSED | {"loss": -0.89}, "not learning"),
+        (COLLAPSED | {"feature_std": 0.9, "effective_rank": 9.0}, "undertrained"),
+        (COLLAPSED | {"loss": -0.89}, "undertrained"),
+        (COLLAPSED | {"loss": -0.89, "knn": 24.9}, "not learning"),
         (HEALTHY | {"loss": -0.95}, "healthy"),
-        (HEALTHY | {"knn": 29.9}, "not learning"),
-        (HEALTHY | {"feature_std": 0.1}, "not learning"),
+        (HEALTHY | {"knn": 29.9}, "undertrained"),
+        (HEALTHY | {"knn": 24.9}, "not learning"),
+        (HEALTHY | {"feature_std": 0.1}, "undertrained"),
     ],
 )
 def test_verdicts(change: dict[str, float], expected: str) -> None:
     assert verdict(score(**change)) == expected
 
 
-def assessed(epochs: int = 8, **changes: Any) -> dict[str, str]:
+def assessed(epochs: int = 8, chance: float = 22.0, own: bool = False, **changes: Any) -> dict[str, str]:
     """Return the verdicts on two trainings of each variant; those that are not given are as the reports say."""
     numbers = {name: [numbers, numbers] for name, numbers in KINDS.items()} | changes
     scores = {name: {str(s): score(**each) for s, each in enumerate(both)} for name, both in numbers.items()}
+    known = {"default": scores["default"], "chance": dict.fromkeys("01", chance)}
     spikes = {"score": scores["no_predictor"], "epochs": dict.fromkeys("01", epochs)}
     found = {
-        "C20": (rules.learns, {"score": scores["default"]}),
-        "C21": (rules.collapses, {"score": scores["no_stop_gradient"], "default": scores["default"]}),
-        "C22": (rules.collapses, {"score": scores["no_predictor"], "default": scores["default"]}),
+        "C20": (rules.learns, {"score": scores["default"], "own": dict.fromkeys("01", own)}),
+        "C21": (rules.collapses, {"score": scores["no_stop_gradient"], **known}),
+        "C22": (rules.collapses, {"score": scores["no_predictor"], **known}),
         "C22b": (rules.spikes, spikes),
         "C23": (rules.idle, {"score": scores["fixed_predictor"]}),
     }
@@ -78,17 +81,46 @@ def assessed(epochs: int = 8, **changes: Any) -> dict[str, str]:
 
 
 def test_claims_hold_where_everything_is_as_the_reports_say() -> None:
-    assert assessed() == dict.fromkeys(("C20", "C21", "C22", "C22b", "C23"), "confirmed (2 of 2 seeds)")
+    expected = dict.fromkeys(("C20", "C21", "C22", "C23"), "confirmed (2 of 2 seeds)")
+    # the spike is as high as the threshold, and no higher
+    assert assessed() == expected | {"C22b": "not confirmed (0 of 2 seeds)"}
 
 
 def test_claims_fail_where_it_is_not() -> None:
-    assert assessed(default=[IDLE, HEALTHY])["C20"] == "confirmed in part (1 of 2 seeds)"
-    assert assessed(no_stop_gradient=[HEALTHY, IDLE])["C21"] == "not confirmed (0 of 2 seeds)"
-    # collapsed, but not worse than the default of the same seed by five points
-    assert assessed(no_predictor=[COLLAPSED | {"knn": 41.0}, COLLAPSED])["C22"] == "confirmed in part (1 of 2 seeds)"
+    assert assessed(default=[IDLE, IDLE])["C20"] == "not confirmed (0 of 2 seeds)"
+    assert assessed(default=[IDLE, HEALTHY])["C20"] == "undecided (1 of 2 seeds)"
+    assert assessed(no_stop_gradient=[HEALTHY, IDLE | {"knn": 46.0}])["C21"] == "not confirmed (0 of 2 seeds)"
+    # collapsed, but not worse than the default of the same seed by ten points
+    close = [COLLAPSED | {"knn": 36.0}, COLLAPSED | {"knn": 36.0}]
+    assert assessed(no_predictor=close)["C22"] == "not confirmed (0 of 2 seeds)"
+    # collapsed, but far from chance: a part of the claim
+    assert assessed(chance=10.0)["C21"] == assessed(chance=10.0)["C22"] == "confirmed in part (0 of 2 seeds)"
     assert assessed(fixed_predictor=[COLLAPSED, HEALTHY])["C23"] == "not confirmed (0 of 2 seeds)"
     assert assessed(fixed_predictor=[IDLE, IDLE | {"loss": -0.7}])["C23"] == "confirmed in part (1 of 2 seeds)"
-    assert assessed(epochs=7)["C22b"] == "not confirmed (0 of 2 seeds)"  # the best epoch, the third, is too late
+
+
+def test_a_short_training_is_undertrained_and_carries_no_verdict() -> None:
+    begun = HEALTHY | {"knn": 28.0}
+    assert assessed(default=[begun, begun])["C20"] == (
+        "not testable at this scale: the training is too short: kNN 28.0 %, untrained 20.0 %"
+    )
+
+
+def test_the_accuracy_that_the_reports_name_is_asked_of_their_runs_only() -> None:
+    sixty = [HEALTHY | {"knn": 60.0}] * 2
+    assert assessed(own=True, default=sixty)["C20"] == "confirmed (2 of 2 seeds)"
+    assert assessed(own=True)["C20"] == "confirmed in part (0 of 2 seeds)"
+
+
+def test_a_spike_is_early_and_high() -> None:
+    def verdict(best: float, epochs: int = 8) -> str:
+        known = score(**COLLAPSED)
+        known["knn"]["best"] = best
+        return assess(TEXTS, "C22b", rules.spikes, {"0": {"score": known, "epochs": epochs}}).verdict
+
+    assert verdict(31.0) == "holds in 1 of 1 seed"
+    assert verdict(29.0) == "holds in 0 of 1 seed"
+    assert verdict(31.0, epochs=7) == "holds in 0 of 1 seed"  # the best epoch, the third, is too late
 
 
 LOSS = [-0.2, -0.6, *[-0.6 - 0.005 * epoch for epoch in range(1, 9)]]  # nine tenths fall in the first fifth
@@ -97,7 +129,7 @@ RISE = [20.0, 28.0, *[28.0 + 1.5 * epoch for epoch in range(1, 9)]]  # two fifth
 
 def test_the_accuracy_grows_when_the_loss_has_settled_or_it_does_not() -> None:
     yes, no = rules.late(loss=LOSS, knn=RISE), rules.late(loss=RISE[::-1], knn=RISE)
-    assert yes.holds == (True,) and no.holds == (False,)
+    assert yes.parts[0][0] > 0 > no.parts[0][0]
     assert yes.numbers == pytest.approx({"loss": 0.04 / 0.44, "knn": 0.6})
     assert rules.late(loss=[1.0] * 10, knn=RISE).numbers["loss"] == 0
 
@@ -105,9 +137,10 @@ def test_the_accuracy_grows_when_the_loss_has_settled_or_it_does_not() -> None:
 def test_claims_about_the_course_of_a_training_need_a_long_one() -> None:
     needs = {name: text.needs for name, text in TEXTS.claims.items() if name in ("C20", "C21", "C22", "C22b", "C23")}
     assert needs == {"C20": {"epochs": 51}, "C21": {}, "C22": {}, "C22b": {}, "C23": {}}
-    short = [{"epochs": 50, "epochs in the first fifth of the training": 1}]
+    short = [{"epochs": 5, "epochs in the first fifth of the training": 1}]
     claim = assess(TEXTS, "C24", rules.late, {"0": {"loss": LOSS, "knn": RISE}}, short)
-    assert claim.verdict.startswith("not testable at this scale: 50 epochs, at least 51 needed; 1 epochs in the first")
+    assert claim.verdict == "not tested: 5 epochs, at least 51 needed"
+    assert claim.lacks == "1 epochs in the first fifth of the training, at least 2 needed"
 
 
 @pytest.fixture(scope="module")
@@ -156,8 +189,10 @@ def test_the_chapter_shows_each_variant_with_its_verdict(tmp_path: Path, planned
         "| collapsed |" in table["no_stop_gradient"] and "002: loss of a collapsed run -1" in table["no_stop_gradient"]
     )
     assert "| not learning |" in table["fixed_predictor"]
-    for name in ("C20", "C21", "C22", "C23"):
-        assert any(line.startswith(f"| {name} |") and "confirmed (1 seed)" in line for line in text.splitlines())
+    held = {"C20": "holds here", "C21": "holds here in part", "C22": "holds here in part", "C23": "holds here"}
+    for name, words in held.items():
+        end = f"| {words} in 1 of 1 seed, on shapes32 |"
+        assert any(line.startswith(f"| {name} |") and line.endswith(end) for line in text.splitlines())
     point = "not testable at this scale: 1 epochs in the first fifth of the training, at least 2 needed"
     assert any(line.startswith("| C24 |") and point in line for line in text.splitlines())
     figures = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out/figures").rglob("*.png"))
@@ -178,8 +213,10 @@ def test_a_short_training_on_the_reports_data_is_not_treated_as_theirs(tmp_path:
     planned = [dataclasses.replace(plan, inputs=plan.inputs | {"data": "data/cifar10"}) for plan in planned]
     render(build(tmp_path / "project", planned), tmp_path / "out", allow_missing=True)
     claims = {line[2:5]: line for line in (tmp_path / "out/report.md").read_text().splitlines() if line[2:4] == "C2"}
-    reason = f"not testable at this scale: {planned[0].settings['epochs']} epochs, at least 51 needed"
-    assert all(reason in claims[name] for name in ("C20", "C24")) and "confirmed (1 seed)" in claims["C21"]
+    reason = f"not tested: {planned[0].settings['epochs']} epochs, at least 51 needed"
+    assert all(reason in claims[name] for name in ("C20", "C24"))
+    assert "| holds here in 1 of 1 seed, on cifar10 |" in claims["C20"]
+    assert "| holds in part in 1 of 1 seed |" in claims["C21"]
 
 
 def test_each_variant_is_told_by_its_settings(planned: list[Plan]) -> None:

@@ -1,6 +1,7 @@
 """The convolutional autoencoders: plain ones of three sizes, variational ones, the weight of KL and its schedule."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,8 @@ from pipeline.report.results import Results, about, data, settings
 from pipeline.runtime.plan import Plan
 
 NETWORKS = ("conv32",)
-SIZES = {16: "ae_16", 128: "ae_128", 1024: "ae_1024"}  # the runs that claims compare, as in reported.yaml
-BETAS = {0.8: "beta_0_8", 1: "beta_1", 1.2: "beta_1_2"}
-WIDE = SIZES[1024]
+BETA = (0.8, 1.2)  # the least and the largest weight of report 003
+DATA = "cifar10"  # of report 003
 TABLE = {"beta 0.8": "003-beta-0.8", "beta 1": "003-vae", "beta 1.2": "003-beta-1.2", "linear beta": "003-linear-beta"}
 """Columns of report 003's two tables, and how its rows in reported.yaml begin."""
 
@@ -47,12 +47,66 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     return Content(values, headlines, _claims(results, reported, trained, metrics, samples))
 
 
+@dataclass(frozen=True)
+class Roles:
+    """The runs that claims compare, by what they are: alike but for latent size, posterior and weight of KL.
+
+    Args:
+        sizes: Plain autoencoders by latent size.
+        betas: Variational ones with a constant weight of KL above zero, by that weight.
+        linear: The one whose weight rises to 1.
+        mean: At beta = 0, with the mean as latent code.
+        sample: At beta = 0, with a sample.
+        wide: The plain one of the latent size of the variational ones.
+    """
+
+    sizes: Mapping[int, str]
+    betas: Mapping[float, str]
+    linear: str = ""
+    mean: str = ""
+    sample: str = ""
+    wide: str = ""
+
+
+def roles(plans: Sequence[Plan]) -> tuple[Roles, list[Plan]]:
+    """Tell by their settings which runs the claims compare, and return them.
+
+    They are those on the report's data if there are any, else those of the set with most runs; where two have one role,
+    the first has it.
+    """
+    groups: dict[str, list[Plan]] = {}
+    for plan in plans:
+        alike = {key: plan.settings[key] for key in ("network", "hidden", "epochs", "batch", "learning_rate")}
+        groups.setdefault(repr((data(plan), alike)), []).append(plan)
+    group = max(groups.values(), key=lambda each: (data(each[0]) == DATA, len(each)), default=[])
+    sizes: dict[int, str] = {}
+    betas: dict[float, str] = {}
+    named: dict[str, str] = {}
+    latents: list[int] = []
+    for plan in group:
+        known = plan.settings
+        if known["posterior"] == "deterministic":
+            sizes.setdefault(known["latent"], plan.run)
+            continue
+        latents.append(known["latent"])
+        if known["posterior"] == "mean":
+            named.setdefault("mean", plan.run)
+        elif known["beta_schedule"] == "linear":
+            named.setdefault("linear", plan.run)
+        elif known["beta"] == 0:
+            named.setdefault("sample", plan.run)
+        else:
+            betas.setdefault(known["beta"], plan.run)
+    return Roles(sizes, betas, wide=sizes.get(max(latents, default=0), ""), **named), group
+
+
 def _claims(
     results: Results, reported: Reported, trained: Sequence[Plan], metrics: dict[str, Any], samples: dict[str, Any]
 ) -> list[Claim]:
     """Test C70 to C76 on the runs that have finished."""
-    lengths = [autoencoders.length(results, plan) for plan in trained]
-    test = partial(assess, reported, facts=lengths, data=next(iter(map(data, trained)), ""))
+    runs, group = roles(trained)
+    facts = [{"data": data(plan), **autoencoders.length(results, plan)} for plan in group]
+    test = partial(assess, reported, facts=facts, data=next(iter(map(data, group)), ""), wide=runs.wide)
 
     def of(run: str, *keys: str, where: dict[str, Any] = metrics) -> dict[str, Any]:
         """Return one entry of the scores of a run by seed, where it was measured."""
@@ -62,25 +116,28 @@ def _claims(
         return dict(found)
 
     def by_beta(*keys: str) -> dict[str, dict[float, Any]]:
-        return per_seed({beta: of(run, *keys) for beta, run in BETAS.items()})
+        return per_seed({beta: of(run, *keys) for beta, run in runs.betas.items()}) if len(runs.betas) > 1 else {}
 
-    distance = partial(of, where=samples)
+    def by_size() -> dict[str, dict[int, Any]]:
+        return per_seed({size: of(run, "reconstruction") for size, run in runs.sizes.items()})
+
+    distance, (least, most) = partial(of, where=samples), (runs.betas.get(beta, "") for beta in BETA)
+    one = runs.betas.get(1, "")
     return [
-        test("C70", rules.sizes, per_seed({"error": per_seed({n: of(r, "reconstruction") for n, r in SIZES.items()})})),
+        test("C70", rules.sizes, per_seed({"error": by_size() if len(runs.sizes) > 1 else {}})),
         test("C71", rules.weights, per_seed({"reconstruction": by_beta("reconstruction"), "kl": by_beta("kl")})),
-        test("C72", rules.sharper, per_seed({
-            "low": of(BETAS[0.8], "samples", where=samples), "high": of(BETAS[1.2], "samples", where=samples),
-        })),
+        test("C72", rules.sharper, per_seed({"low": distance(least, "samples"), "high": distance(most, "samples")}),
+             low=least),
         test("C73", rules.weightless, per_seed({
-            "autoencoder": of(WIDE, "reconstruction"), "mean": of("beta_0_mean", "reconstruction"),
-            "sample": of("beta_0", "reconstruction"),
+            "autoencoder": of(runs.wide, "reconstruction"), "mean": of(runs.mean, "reconstruction"),
+            "sample": of(runs.sample, "reconstruction"),
         })),
-        test("C74", rules.schedule, per_seed({"constant": of(BETAS[1]), "linear": of("beta_linear")})),
+        test("C74", rules.schedule, per_seed({"constant": of(one), "linear": of(runs.linear)})),
         test("C75", rules.unsampled, per_seed({
-            "autoencoder": distance(WIDE, "samples", "frechet_distance"),
-            "variational": distance(BETAS[1], "samples", "frechet_distance"),
+            "autoencoder": distance(runs.wide, "samples", "frechet_distance"),
+            "variational": distance(one, "samples", "frechet_distance"),
         })),
-        test("C76", rules.units, per_seed({"active": by_beta("active_units", "kl")})),
+        test("C76", rules.units, per_seed({"active": by_beta("active_units", "variance")})),
     ]  # fmt: skip
 
 

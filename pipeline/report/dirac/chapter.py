@@ -21,7 +21,14 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     settings, games = played.settings if played else {}, metrics["games"]
     rows = {row.id.removeprefix("001-dirac-").replace("-", "_"): row for row in reported.rows if row.experiment == "D"}
     values = {
-        "games": {name: {**game, "theirs": rows[name].value if name in rows else ""} for name, game in games.items()},
+        "games": {
+            name: {
+                **game,
+                "theirs": rows[name].value if name in rows else "",
+                "kind": rules.kind(game, settings["steps"]),
+            }
+            for name, game in games.items()
+        },
         "plotted": bool(plotted),
         "protocol": metrics["protocol"],
         "settings": settings,
@@ -38,9 +45,9 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         return assess(reported, name, rule, {"": {"games": games, **more}} if games else {})
 
     claims = [
-        test("C30", rules.words, meanings=meanings),
+        test("C30", rules.words, meanings=meanings, steps=settings.get("steps")),
         test("C31", rules.decay, rate=settings.get("learning_rate")),
-        test("C32", rules.cycle),
+        test("C32", rules.cycle, steps=settings.get("steps")),
         test("C33", rules.average),
         test("C34", rules.equilibrium),
     ]

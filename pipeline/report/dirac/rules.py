@@ -1,6 +1,7 @@
 """Rules of claims C30 to C34, about the Dirac games: each takes all games, and tests every one that it is about."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,17 +15,38 @@ Games = Mapping[str, Game]  # by name, as `metrics.json` has them
 RATE = 0.15  # largest relative distance of a measured decay rate from its formula, which holds for small steps
 AMPLITUDE = 4 / math.pi  # of theta on the cycle, from an energy balance
 CYCLE = 0.05  # of an amplitude from 4 / pi, and of a radius from that of the game with the average shown, relative
+DRIFT = 0.05  # largest change of the radius over the whole game, relative, of an orbit that neither decays nor grows
 CLOSER = 5.0  # times that the average must come closer to 0 than the game
 EXACT = 1e-6  # largest distance of an eigenvalue from its formula, far above rounding
+MEANT = {"cycle": ("limit cycle", "neutral orbit")}
+ENDS = {
+    "limit cycle": "are drawn to a limit cycle", "neutral orbit": "stay on a neutral orbit",
+    "slow spiral": "change slowly", "spirals in": "spiral in", "diverges": "diverge",
+}  # fmt: skip
 
 
-def words(games: Games, meanings: Mapping[str, str]) -> Finding:
+def kind(game: Game, steps: int) -> str:
+    """Return what a game of so many steps came to: its verdict, where that is not `cycle`, or which kind of cycle.
+
+    *Limit cycle*: all initial points end on one orbit, which attracts them. *Neutral orbit*: each stays on its own, at
+    the radius that it started with. *Slow spiral*: neither.
+    """
+    if game["verdict"] != "cycle":
+        return str(game["verdict"])
+    if game["radius"]["most"] <= (1 + CYCLE) * game["radius"]["least"]:
+        return "limit cycle"
+    return "neutral orbit" if abs(game["rate"]) * steps <= DRIFT else "slow spiral"
+
+
+def words(games: Games, meanings: Mapping[str, str], steps: int) -> Finding:
     """Test C30 on what each game came to, and on what the report's word for it means."""
-    kinds = [game["verdict"] for game in games.values()]
+    kinds = {name: kind(game, steps) for name, game in games.items()}
+    counts = Counter(kinds.values())
     bounded = [games[name]["radius"]["median"] for name in games if meanings.get(name) == "diverges"]
     return finding(
-        *(game["verdict"] == meanings[name] for name, game in games.items() if name in meanings),
-        **{kind: kinds.count(kind) for kind in ("converged", "cycle", "diverges")},
+        *(found in MEANT.get(meanings[name], (meanings[name],)) for name, found in kinds.items() if name in meanings),
+        converged=counts["converged"],
+        kinds=", ".join(f"{counts[found]} {word}" for found, word in ENDS.items() if counts[found]) or "none else",
         r1=sum(game["penalty"] == "r1" and game["verdict"] == "converged" for game in games.values()),
         ends=f"{min(bounded):.2f} to {max(bounded):.2f}" if bounded else "(no such game)",
     )
@@ -46,12 +68,12 @@ def decay(games: Games, rate: float) -> Finding | None:
     ) if rates else None  # fmt: skip
 
 
-def cycle(games: Games) -> Finding | None:
-    """Test C32: with the two-sided penalty theta keeps the amplitude 4 / pi."""
+def cycle(games: Games, steps: int) -> Finding | None:
+    """Test C32: with the two-sided penalty every game is drawn to a cycle, on which theta has the amplitude 4 / pi."""
     penalised = [game for game in games.values() if game["penalty"] == "gp"]
     reached = [game["theta"]["median"] for game in penalised if not game["ema"]]
     return finding(
-        *(game["verdict"] == "cycle" for game in penalised),
+        *(kind(game, steps) == "limit cycle" for game in penalised),
         *(abs(theta / AMPLITUDE - 1) <= CYCLE for theta in reached),
         least=min(reached),
         most=max(reached),

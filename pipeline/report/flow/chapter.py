@@ -19,15 +19,15 @@ DEFAULT = 0.01  # standard deviation of default parameters
 
 def write(results: Results, reported: Reported, out: Path) -> Content:
     """Show every finished run of the family, the shallowest first."""
-    scored, trained = (
-        sorted(results.plans(stage), key=partial(depth, results)) for stage in ("score_flow", "train_flow")
-    )
+    every = results.plans("score_flow")
+    scored, trained = (_first(results, plans) for plans in (every, results.plans("train_flow")))
     metrics = {depth(results, plan): results.metrics(plan) for plan in scored}
     densities = next(iter(metrics.values()))["protocol"]["densities"] if metrics else []
     values: dict[str, Any] = {
         "settings": trained[0].settings if trained else None,
         "scores": metrics,
         "densities": densities,
+        "others": [plan.run for plan in every if plan not in scored],
         "words": WORDS,
         "printed": {plan.settings["depth"]: _last(results, plan) for plan in trained},
         "theirs": {
@@ -49,6 +49,14 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         for density in densities
     }
     return Content(values, headlines, _claims(results, reported, scored, metrics))
+
+
+def _first(results: Results, plans: Sequence[Plan]) -> list[Plan]:
+    """Return the first run of each depth, the shallowest first: with two of a depth there is no series of depths."""
+    first: dict[int, Plan] = {}
+    for plan in plans:
+        first.setdefault(depth(results, plan), plan)
+    return [first[k] for k in sorted(first)]
 
 
 def _claims(results: Results, reported: Reported, scored: Sequence[Plan], metrics: dict[int, Any]) -> list[Claim]:

@@ -14,7 +14,7 @@ from pipeline.report.claims import Claim, assess, per_seed
 from pipeline.report.figures import Curve
 from pipeline.report.mlp_vae import rules
 from pipeline.report.reported import Reported
-from pipeline.report.results import Results, about, settings
+from pipeline.report.results import Results, about, data, settings
 from pipeline.runtime.plan import Plan
 
 NETWORKS = ("mlp_shallow",)
@@ -29,6 +29,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     values = {
         "settings": settings(trained),
         "scores": metrics,
+        "bits": autoencoders.bits(metrics),
         "samples": samples,
         "epochs": sorted({int(e) for found in metrics.values() for e in found["mean"].get("snapshots", {})}),
         "losses": {plan.run: _loss(results, plan, out) for plan in trained},
@@ -41,7 +42,8 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
 def _claims(results: Results, reported: Reported, own: dict[str, Any], samples: dict[str, Any]) -> list[Claim]:
     """Test C80 to C82 and C87 on the runs that have finished."""
     trained = results.finished.get(("train_vae", OWN))
-    test = partial(assess, reported, facts=[autoencoders.length(results, trained)] if trained else [])
+    length = [{"data": data(trained), **autoencoders.length(results, trained)}] if trained else []
+    test = partial(assess, reported, facts=length)
     first = list(own["seeds"])[:1] if "latent_map" in own else []  # the seed whose latents are mapped
     errors = {
         seed: {"first": scores["snapshots"]["1"]["squared_error"], "last": scores["squared_error"]}
@@ -49,15 +51,22 @@ def _claims(results: Results, reported: Reported, own: dict[str, Any], samples: 
         if "1" in scores.get("snapshots", {})
     }
     curves = {
-        results.settings(plan)["likelihood"]: results.by_seed(plan, "train_loss")
+        plan.run: results.by_seed(plan, "train_loss")
         for plan in autoencoders.of(results, "train_vae", NETWORKS)
+        if trained and data(plan) == data(trained)
     }
     maps = {seed: {"latent": own["latent_map"]["latent"], "tsne": own["latent_map"]["map"]} for seed in first}
     gan = results.finished.get(("score_gan", GAN))
+    made = results.metrics(gan) if gan else {"seeds": {}, "protocol": {}}
+    evaluator = made["protocol"].get("feature_network")
     scored = {
-        "GAN": {seed: at["final"] for seed, at in results.metrics(gan)["seeds"].items()} if gan else {},
+        "GAN": {seed: at["final"] for seed, at in made["seeds"].items()},
         OWN: {},
-        **{run: {seed: at["samples"] for seed, at in found["seeds"].items()} for run, found in samples.items()},
+        **{
+            run: {seed: at["samples"] for seed, at in found["seeds"].items()}
+            for run, found in samples.items()
+            if found["protocol"]["feature_network"] == evaluator
+        },
     }
     both = per_seed({name: scored[name] for name in ("GAN", OWN)})
     complete = {name: at for name, at in scored.items() if both and both.keys() <= at.keys()}
