@@ -19,7 +19,7 @@ ABSENT = "-"
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredRun:
     """The scores of one run in one revision.
 
     Args:
@@ -56,7 +56,7 @@ class Group:
     """
 
     title: str
-    members: dict[str, Scored]
+    members: dict[str, ScoredRun]
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -75,9 +75,9 @@ class Group:
         return {name: values for name, values in columns.items() if any(value != values[0] for value in values)}
 
 
-def find(revision: Revision) -> tuple[dict[str, Scored], dict[str, str]]:
+def find(revision: Revision) -> tuple[dict[str, ScoredRun], dict[str, str]]:
     """Return the scored runs of a revision by address, `score_gan@main`, and why others were left out."""
-    found: dict[str, Scored] = {}
+    found: dict[str, ScoredRun] = {}
     left_out: dict[str, str] = {}
     for address, plan in revision.plans.items():
         metrics = revision.metrics(plan) if plan.output.startswith("scores/") else None
@@ -92,7 +92,9 @@ def find(revision: Revision) -> tuple[dict[str, Scored], dict[str, str]]:
         protocol, images = metrics["protocol"], _images(revision, plan, values)
         settings = _settings(plan, before)
         output = revision.output(address)
-        found[address] = Scored(revision.name, plan, output, protocol, values, settings, sources, images, tuple(lost))
+        found[address] = ScoredRun(
+            revision.name, plan, output, protocol, values, settings, sources, images, tuple(lost)
+        )
     return found, left_out
 
 
@@ -143,7 +145,7 @@ def groups(revisions: Sequence[Revision], runs: Sequence[str] = ()) -> list[Grou
     """
     found = {revision.name: find(revision) for revision in revisions}
     across = bool(runs) or len(revisions) == 1
-    members: dict[tuple[str, ...], dict[str, Scored]] = {}
+    members: dict[tuple[str, ...], dict[str, ScoredRun]] = {}
     notes: dict[tuple[str, ...], list[str]] = {}
     for name, (scored, left_out) in found.items():
         for address, each in scored.items():
@@ -174,11 +176,11 @@ def _label(revision: str, run: str, revisions: int, across: bool) -> str:
     return run if revisions == 1 else f"{revision}: {run}"
 
 
-def _lacking(found: Mapping[str, tuple[dict[str, Scored], dict[str, str]]], address: str) -> list[str]:
+def _lacking(found: Mapping[str, tuple[dict[str, ScoredRun], dict[str, str]]], address: str) -> list[str]:
     return [name for name, (scored, left_out) in found.items() if address not in scored and address not in left_out]
 
 
-def _title(key: tuple[str, ...], members: Mapping[str, Scored]) -> str:
+def _title(key: tuple[str, ...], members: Mapping[str, ScoredRun]) -> str:
     first = next(iter(members.values()))
     on = first.protocol.get("data") or "no data set"
     return key[0] if len(key) == 1 else f"{key[0]} on {on}"

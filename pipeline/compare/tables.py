@@ -6,7 +6,7 @@ from itertools import combinations
 from statistics import fmean, stdev
 
 from pipeline.compare.metrics import LARGER, better
-from pipeline.compare.scored import Group, Scored
+from pipeline.compare.scored import Group, ScoredRun
 from pipeline.compare.statistics import POWER, Difference, Interval, bootstrap, holm, needed, paired
 
 ALPHA = 0.05
@@ -124,7 +124,7 @@ def rank(group: Group, metric: str) -> Ranking:
     return Ranking(metric, which, rows, pairs, [label for label in group.members if label not in have])
 
 
-def _pair(first: Ranked, second: Ranked, have: Mapping[str, Scored], metric: str) -> Pair:
+def _pair(first: Ranked, second: Ranked, have: Mapping[str, ScoredRun], metric: str) -> Pair:
     seeds = tuple(seed for seed in first.values if seed in second.values)
     if not seeds:
         return Pair(first.label, second.label, seeds, None)
@@ -133,7 +133,7 @@ def _pair(first: Ranked, second: Ranked, have: Mapping[str, Scored], metric: str
     return Pair(first.label, second.label, seeds, difference, images)
 
 
-def _over_images(first: Scored, second: Scored, metric: str, seeds: tuple[str, ...]) -> Interval | None:
+def _over_images(first: ScoredRun, second: ScoredRun, metric: str, seeds: tuple[str, ...]) -> Interval | None:
     """Return the bootstrap interval over images, of which both runs have the same."""
     if metric not in first.images or metric not in second.images:
         return None
