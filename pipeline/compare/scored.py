@@ -30,7 +30,7 @@ class ScoredRun:
         values: Each number by seed; those that are not finite are left out.
         settings: All hyperparameters that it depends on, those of its training and its data included.
         sources: Checksums of modules and versions of packages, of the same stages.
-        images: Values per image, `(seeds, n)`, by the name of the number that is their mean.
+        images: Values per image, `(n,)`, by the name of the number that is their mean, and by seed.
         lost: Sentences about what was left out.
     """
 
@@ -41,7 +41,7 @@ class ScoredRun:
     values: dict[str, dict[str, float]]
     settings: dict[str, Any] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
-    images: dict[str, NDArray[Any]] = field(default_factory=dict)
+    images: dict[str, dict[str, NDArray[Any]]] = field(default_factory=dict)
     lost: tuple[str, ...] = ()
 
 
@@ -89,7 +89,7 @@ def find(revision: Revision) -> tuple[dict[str, ScoredRun], dict[str, str]]:
         values, lost = _values(metrics["seeds"])
         before = list(_upstream(plan, revision))
         sources = {name: version for each in (plan, *before) for name, version in revision.sources(each).items()}
-        protocol, images = metrics["protocol"], _images(revision, plan, values)
+        protocol, images = metrics["protocol"], _images(revision, plan, metrics["seeds"])
         settings = _settings(plan, before)
         output = revision.output(address)
         found[address] = ScoredRun(
@@ -128,11 +128,12 @@ def _settings(plan: Plan, before: Sequence[Plan]) -> dict[str, Any]:
     return merged
 
 
-def _images(revision: Revision, plan: Plan, values: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """Return log p(x) of each image where the stage has stored it."""
-    samples = [int(name.split(".")[1]) for name in values if name.startswith("log_likelihood.")]
+def _images(revision: Revision, plan: Plan, seeds: Mapping[str, Any]) -> dict[str, dict[str, NDArray[Any]]]:
+    """Return log p(x) of each image, from the most samples, where the stage has stored it."""
+    samples = [int(count) for tree in seeds.values() for count in tree.get("log_likelihood", {})]
     stored = revision.array(plan, "log_likelihood") if samples else None
-    return {} if stored is None else {f"log_likelihood.{max(samples)}.value": stored}
+    name = f"log_likelihood.{max(samples, default=0)}.value"
+    return {} if stored is None else {name: dict(zip(seeds, stored, strict=True))}
 
 
 def groups(revisions: Sequence[Revision], runs: Sequence[str] = ()) -> list[Group]:

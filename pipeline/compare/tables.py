@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean, stdev
 
+import numpy as np
+
 from pipeline.compare.metrics import LARGER, better
 from pipeline.compare.scored import Group, ScoredRun
 from pipeline.compare.statistics import POWER, Difference, Interval, bootstrap, holm, needed, paired
@@ -137,10 +139,7 @@ def _over_images(first: ScoredRun, second: ScoredRun, metric: str, seeds: tuple[
     """Return the bootstrap interval over images, of which both runs have the same."""
     if metric not in first.images or metric not in second.images:
         return None
-    one, other = (
-        each.images[metric][[list(each.values[metric]).index(seed) for seed in seeds]].mean(0)
-        for each in (first, second)
-    )
+    one, other = (np.mean([each.images[metric][seed] for seed in seeds], axis=0) for each in (first, second))
     return bootstrap(one - other) if one.shape == other.shape else None
 
 
