@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
-.PHONY: help repro test test-fast profile mlflow lint lock
+.PHONY: help repro test test-fast profile sweep compare mlflow lint lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,12 @@ test-fast: .venv/installed ## run the tests that take no more than a moment; the
 
 profile: .venv/installed ## write a profile into params.yaml: NAME=paper (the reports' settings) or NAME=default; your own runs stay
 	@python -m pipeline.config.profile $(NAME)
+
+sweep: .venv/installed ## run an experiment per value and compare them: S="gan.penalty=none,r1,gp,lp" SEEDS=0,1,2 JOBS=2
+	@python -m pipeline.sweep $(S) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(JOBS),--jobs $(JOBS))
+
+compare: .venv/installed ## is this one better? rank experiments or runs: REVS="r1 main~3" RUNS=main,jsd_3 METRIC=final.precision
+	@python -m pipeline.compare $(REVS) $(if $(RUNS),--runs $(RUNS)) $(if $(METRIC),--metric "$(METRIC)")
 
 mlflow: .venv/installed ## browse the recorded runs at http://127.0.0.1:5000
 	mlflow ui --backend-store-uri sqlite:///mlflow.db

@@ -9,7 +9,7 @@ import argparse
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +31,8 @@ from pipeline.tracking import seconds
 if TYPE_CHECKING:
     from pipeline.repro.cluster import Cluster
 
-LINES = 25  # of a failed stage's log
+LINES = 25  # of the logs of failed stages in all, at least `FEW` of each
+FEW = 8
 
 
 def main() -> None:
@@ -51,13 +52,10 @@ def main() -> None:
                     return
                 _run(todo, Workers(here, lock))
             pull = ["--pull"] if options.dask else []
-            repro = ["dvc", "--wait-for-lock", "repro", *pull, *options.targets]
-            sys.exit(subprocess.run(repro, check=False).returncode)
+            repro = ["dvc", "--wait-for-lock", "repro", "--keep-going", *pull, *options.targets]
+            sys.exit(1 if subprocess.run(repro, check=False).returncode else 0)
     except UserError as error:
         sys.exit(str(error))
-    except StageError as error:
-        print(f"error: {error}; the end of {error.log}:", *end_of(error.log, LINES), sep="\n    ", file=sys.stderr)
-        sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted; rerun the same command to continue from here", file=sys.stderr)
         sys.exit(130)
@@ -97,15 +95,26 @@ def _ask(targets: list[str]) -> tuple["nx.DiGraph[str]", list[str]]:
 
 
 def _run(todo: "nx.DiGraph[str]", workers: "Workers | Cluster") -> None:
-    """Run all of `todo` by `workers`, and raise the first failure."""
+    """Run all of `todo` by `workers`; where stages fail, do what does not need them, then say which and exit."""
     width, progress = workers.width, Progress(len(todo))
     with ThreadPoolExecutor(sum(width.values())) as threads, workers, progress:
         urgency = graph.urgency(todo, seconds.latest())
-        failure = run_all(
-            todo, lambda stage: threads.submit(workers.run, stage), workers.kind, width, urgency, progress
-        )
-    if failure is not None:
-        raise failure
+        failed = run_all(todo, lambda stage: threads.submit(workers.run, stage), workers.kind, width, urgency, progress)
+    if failed:
+        sys.exit("\n".join(_failures(todo, failed)))
+
+
+def _failures(todo: "nx.DiGraph[str]", failed: Mapping[str, StageError]) -> Iterator[str]:
+    """Yield the lines that say what failed and why, and what was not run for that reason."""
+    lines = max(FEW, LINES // len(failed))
+    for stage, error in failed.items():
+        yield f"error: {error}; the end of {error.log}:"
+        yield from (f"    {line}" for line in end_of(error.log, lines))
+        if waiting := nx.descendants(todo, stage):
+            yield f"  not run, since it needs {stage}: {', '.join(sorted(waiting))}"
+    done = len(todo) - len(set(failed).union(*(nx.descendants(todo, stage) for stage in failed)))
+    names = ", ".join(failed)
+    yield f"{len(failed)} of {len(todo)} stages failed: {names}; {done} are done. Rerun the same command to go on."
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -62,8 +62,8 @@ class Cluster:
         """Have one stage brought up to date by a worker; if the worker dies, Dask turns to another.
 
         Raises:
-            StageError: If the stage fails, or no worker is left.
-            UserError: If the worker or its clone is at another commit.
+            StageError: If the stage fails, or kills one worker after the other.
+            UserError: If no worker is left, or the worker or its clone is at another commit.
         """
         log = log_of(stage)
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,9 @@ class Cluster:
             reason, printed = self._answer(stage)
         except UserError:
             raise
-        except Exception as error:  # of Dask, which has many: no worker left, a scheduler that went away
+        except (
+            Exception
+        ) as error:  # of Dask, which has many: a stage that kills its workers, a scheduler that went away
             reason, printed = f"Dask: {error.__cause__ or error}", ""
         log.write_text(printed)
         if reason:
@@ -88,7 +90,7 @@ class Cluster:
                 if self._client.nthreads():
                     since = time.monotonic()
                 elif time.monotonic() > since + PATIENCE:
-                    return f"no worker of {self._address} for {PATIENCE:.0f} s", ""
+                    raise UserError(f"no worker of {self._address} for {PATIENCE:.0f} s") from None
 
     def __enter__(self) -> "Cluster":
         return self

@@ -1,10 +1,15 @@
-"""The ready queue: a stage starts when all it waits for is done and there is a place for it."""
+"""The ready queue: a stage starts when all it waits for is done and there is a place for it.
+
+A stage that fails stops what waits for it and nothing else.
+"""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, Protocol
 
 import networkx as nx
+
+from pipeline.repro.workers import StageError
 
 
 class Watcher(Protocol):
@@ -22,8 +27,8 @@ def run_all(
     width: Mapping[str, int],
     urgency: Mapping[str, Any],
     watcher: Watcher,
-) -> BaseException | None:
-    """Run every stage of a graph; after a failure nothing new starts.
+) -> dict[str, StageError]:
+    """Run every stage of a graph but those that wait, directly or not, for one that failed.
 
     Args:
         graph: From each stage to those that wait for it.
@@ -34,15 +39,20 @@ def run_all(
         watcher: Is told of every start and end.
 
     Returns:
-        The first failure, once all that had started is over; `None` if there was none.
+        Why each stage failed that did.
+
+    Raises:
+        BaseException: The first error that is not a stage's own, such as that of a clone at another commit, once all
+            that had started is over; nothing starts after it.
     """
     waits = dict(graph.in_degree())
     ready = {stage for stage, count in waits.items() if count == 0}
     free = dict(width)
     running: dict[Future[None], str] = {}
-    failure: BaseException | None = None
-    while running or (ready and failure is None):
-        while failure is None and (able := [stage for stage in ready if free[kind(stage)]]):
+    failed: dict[str, StageError] = {}
+    fatal: BaseException | None = None
+    while running or (ready and fatal is None):
+        while fatal is None and (able := [stage for stage in ready if free[kind(stage)]]):
             stage = max(able, key=lambda name: (urgency[name], name))
             ready.remove(stage)
             free[kind(stage)] -= 1
@@ -53,10 +63,15 @@ def run_all(
             free[kind(stage)] += 1
             error = future.exception()
             watcher.ended(stage, error)
-            failure = failure or error
-            if error is None:
+            if isinstance(error, StageError):
+                failed[stage] = error
+            elif error is not None:
+                fatal = fatal or error
+            else:
                 for later in graph[stage]:
                     waits[later] -= 1
                     if waits[later] == 0:
                         ready.add(later)
-    return failure
+    if fatal is not None:
+        raise fatal
+    return failed

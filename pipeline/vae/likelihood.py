@@ -27,7 +27,7 @@ WEIGHTS = 20_000
 
 
 def score(data: Path, model: Path, output: Path, settings: Scoring, context: Context) -> None:
-    """Score every seed of a model; write `metrics.json` and pictures as arrays.
+    """Score every seed of a model; write `metrics.json`, log p(x) of each image and seed, and pictures as arrays.
 
     Args:
         data: Folder of the data set.
@@ -46,16 +46,20 @@ def score(data: Path, model: Path, output: Path, settings: Scoring, context: Con
         more["latent_map"] = pictures.save_map(shown, images, first, output)
     pictures.save(shown, images, output)
     scored = bool(settings.importance_samples) * len(trained) * len(images.split("test"))
-    seeds = {}
+    seeds, of_images = {}, []
     with bar(scored, output.name, "image") as progress:
         for seed, each in trained.items():
             checkpoint = Checkpoint(context.scratch, f"seed_{seed}", context.device)
             seeds[str(seed)] = _scores(each, images, seed, settings)
             if counts := settings.importance_samples:
-                found = _log_likelihood(each, images.split("test"), counts, seed, checkpoint, progress)
+                estimates = _estimates(each, images.split("test"), counts, seed, checkpoint, progress)
+                found = _log_likelihood(estimates, counts)
                 seeds[str(seed)]["log_likelihood"] = found
+                of_images.append(estimates[:, 0, counts.index(max(counts))].cpu())
                 most = found[str(max(counts))]["value"]
                 seeds[str(seed)]["bits_per_dimension"]["log_likelihood"] = each.observation.bits(most)
+    if of_images:  # `(seeds, n)`: comparisons of two runs take their differences image by image
+        np.save(output / "log_likelihood.npy", torch.stack(of_images).numpy())
     reconstructed = []
     for epoch in models.snapshots(model):
         earlier = models.load(model, context.device, epoch)
@@ -136,10 +140,10 @@ def importance_sampled(model: Vae, images: Tensor, samples: Sequence[int], rando
     return torch.stack([nested_estimates(weights, samples), sizes], 1)
 
 
-def _log_likelihood(
+def _estimates(
     model: Vae, images: Tensor, samples: Sequence[int], seed: int, checkpoint: Checkpoint, progress: Any
-) -> dict[str, dict[str, float]]:
-    """Return value, standard error over images and effective sample size for each K."""
+) -> Tensor:
+    """Return what `importance_sampled` returns, for the images of a whole split."""
     done: list[Tensor] = checkpoint.load() or []
     progress.update(sum(len(part) for part in done))
     parts = images.split(max(1, WEIGHTS // max(samples)))
@@ -148,7 +152,12 @@ def _log_likelihood(
         done.append(importance_sampled(model, part, samples, random))
         checkpoint.save(done)
         progress.update(len(part))
-    estimates, sizes = torch.cat(done).unbind(1)
+    return torch.cat(done)
+
+
+def _log_likelihood(found: Tensor, samples: Sequence[int]) -> dict[str, dict[str, float]]:
+    """Return value, standard error over images and effective sample size for each K."""
+    estimates, sizes = found.unbind(1)
     result = {}
     for column, k in enumerate(samples):
         value, error = mean_and_error(estimates[:, column])

@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.repro import cluster
 from pipeline.repro.cluster import Cluster
-from pipeline.repro.workers import StageError
+from pipeline.runtime.errors import UserError
 
 pytestmark = pytest.mark.slow
 
@@ -201,7 +201,7 @@ def test_what_no_worker_does_fails_in_the_end(machines, monkeypatch):
     monkeypatch.chdir(machines.master.folder)
     with (
         Cluster(machines.address, ["summary.json"]) as workers,
-        pytest.raises(StageError, match=f"no worker of {machines.address}"),
+        pytest.raises(UserError, match=f"no worker of {machines.address}"),
     ):
         workers.run("make@a")
 

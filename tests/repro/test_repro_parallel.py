@@ -22,16 +22,26 @@ def test_stages_overlap_and_the_record_is_that_of_a_serial_run(project, serial):
     assert project.quiet(1)
 
 
-def test_a_failure_stops_new_starts_and_shows_the_end_of_its_log(project):
+def test_a_failure_stops_what_needs_it_and_nothing_else_and_is_listed_at_the_end(project):
     (project.folder / "fail").write_text("make@-b")
     done = project.do(*project.runner("--jobs", "2"), check=False)
     assert done.returncode == 1
+    assert set(project.lock()["stages"]) == {"make@a", "score@a"}
     assert "error: make@b: DVC ended with status 255" in done.stderr
     assert "this stage was told to fail" in done.stderr and "Traceback" not in done.stderr
+    assert "not run, since it needs make@b: report, score@b" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("1 of 5 stages failed: make@b; 2 are done.")
     assert "report: started" not in done.stdout
     (project.folder / "fail").unlink()
-    assert "5/5" not in project.do(*project.runner("--jobs", "2")).stdout  # what is done is not done again
+    assert "3/3" in project.do(*project.runner("--jobs", "2")).stdout  # what is done is not done again
     assert project.quiet(1)
+
+
+def test_one_job_goes_on_after_a_failure_too(project):
+    (project.folder / "fail").write_text("make@-b")
+    done = project.do(*project.runner("--jobs", "1"), check=False)
+    assert done.returncode == 1 and "failed to reproduce 'make@b'" in done.stderr
+    assert set(project.lock()["stages"]) == {"make@a", "score@a"}
 
 
 def test_targets_only(project):

@@ -1,6 +1,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import networkx as nx
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.repro.ready import run_all
+from pipeline.repro.workers import StageError
 
 
 class Log:
@@ -42,7 +44,7 @@ graphs = st.integers(1, 9).flatmap(
 
 @settings(max_examples=60, deadline=None)
 @given(graphs, st.integers(1, 4), st.integers(1, 4), st.sets(st.integers(0, 8), max_size=2))
-def test_order_width_and_failure(shape, odd, even, broken):
+def test_order_width_and_failures(shape, odd, even, broken):
     size, edges = shape
     graph = nx.DiGraph([(f"s{a}", f"s{b}") for a, b in edges])
     graph.add_nodes_from(f"s{number}" for number in range(size))
@@ -52,22 +54,30 @@ def test_order_width_and_failure(shape, odd, even, broken):
     def run(stage):
         time.sleep(0.0005)
         if stage in broken:
-            raise RuntimeError(stage)
+            raise StageError(stage, Path("log"), "told to fail")
         with lock:
             assert set(graph.predecessors(stage)) <= done, "a stage started before its inputs were there"
             done.add(stage)
 
     width, urgency = {"odd": odd, "even": even}, {stage: place for place, stage in enumerate(graph)}
     with ThreadPoolExecutor(odd + even) as threads:
-        failure = run_all(graph, lambda s: threads.submit(run, s), kind_of, width, urgency, log)
+        failed = run_all(graph, lambda s: threads.submit(run, s), kind_of, width, urgency, log)
     assert all(log.most(kind) <= width[kind] for kind in width)
-    if failure is None:
-        assert done == set(graph)
-    else:
-        assert str(failure) in broken
-        failed = next(i for i, entry in enumerate(log.entries) if entry[0] == "end" and not entry[2])
-        assert not any(what == "start" for what, *_ in log.entries[failed:])
-    assert (failure is None) == (not broken or not any(stage in broken for _, stage, _ in log.entries))
+    lost = broken.union(*(nx.descendants(graph, stage) for stage in broken))
+    assert done == set(graph) - lost, "a failure stops what needs it and nothing else"
+    assert set(failed) == {stage for stage in broken if not nx.ancestors(graph, stage) & broken}
+
+
+def test_an_error_that_is_no_stages_own_stops_everything():
+    graph, log = nx.DiGraph(), Log()
+    graph.add_nodes_from(["s1", "s3"])
+
+    def run(stage):
+        raise RuntimeError(stage)
+
+    with ThreadPoolExecutor(1) as threads, pytest.raises(RuntimeError, match="s3"):
+        run_all(graph, lambda s: threads.submit(run, s), kind_of, {"odd": 1}, {"s1": 1, "s3": 2}, log)
+    assert [stage for what, stage, _ in log.entries if what == "start"] == ["s3"]
 
 
 @pytest.mark.parametrize(("urgency", "first"), [({"s1": 1, "s3": 2}, "s3"), ({"s1": 2, "s3": 1}, "s1")])
@@ -75,7 +85,7 @@ def test_the_most_urgent_goes_first(urgency, first):
     graph, log = nx.DiGraph(), Log()
     graph.add_nodes_from(urgency)
     with ThreadPoolExecutor(1) as threads:
-        assert run_all(graph, lambda s: threads.submit(lambda: None), kind_of, {"odd": 1}, urgency, log) is None
+        assert run_all(graph, lambda s: threads.submit(lambda: None), kind_of, {"odd": 1}, urgency, log) == {}
     assert log.entries[0][1] == first
 
 
@@ -91,5 +101,5 @@ def test_a_stage_without_a_place_keeps_none_of_another_kind_waiting():
 
     with ThreadPoolExecutor(2) as threads:
         width = {"odd": 1, "even": 1}
-        assert run_all(graph, lambda s: threads.submit(run, s), kind_of, width, urgency, log) is None
+        assert run_all(graph, lambda s: threads.submit(run, s), kind_of, width, urgency, log) == {}
     assert [stage for what, stage, _ in log.entries if what == "start"] == ["s1", "s2", "s3"]

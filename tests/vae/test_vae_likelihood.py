@@ -92,7 +92,7 @@ def test_a_likelihood_that_was_interrupted_ends_with_the_same_numbers(scored, mo
     assert (output / "metrics.json").read_bytes() == whole
 
 
-def test_pictures_are_stored_for_the_report(scored):
+def test_arrays_are_stored_for_the_report_and_for_comparisons(scored):
     metrics, output = scored(replace(SCORING, tsne=True), snapshots=(1, 2))
     arrays = {path.stem: np.load(path) for path in output.glob("*.npy")}
     shapes = {name: array.shape for name, array in arrays.items()}
@@ -100,9 +100,11 @@ def test_pictures_are_stored_for_the_report(scored):
     assert shapes == {
         "originals": (50, *image), "reconstructions": (50, *image), "samples": (pictures.SHOWN, *image),
         "interpolation": (pictures.MIXTURES, *image), "snapshots": (2, pictures.COMPARED, *image),
-        "map": (50, 2), "map_labels": (50,),
+        "map": (50, 2), "map_labels": (50,), "log_likelihood": (1, 50),
     }  # fmt: skip
     assert all(arrays[name].min() >= 0 and arrays[name].max() <= 1 for name in ("reconstructions", "samples"))
+    most = str(max(SCORING.importance_samples))
+    assert arrays["log_likelihood"].mean() == pytest.approx(metrics["mean"]["log_likelihood"][most]["value"], rel=1e-9)
     assert set(metrics["latent_map"]) == {"neighbours", "perplexity", "latent", "map"}
     errors = metrics["seeds"]["0"]["snapshots"]
     assert list(errors) == ["1", "2"]

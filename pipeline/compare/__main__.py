@@ -1,0 +1,85 @@
+"""Compare experiments, commits and runs: a ranking, differences with intervals, and what was not alike.
+
+`python -m pipeline.compare` takes the workspace and all experiments that start from its commit, `python -m
+pipeline.compare r1 main~3 workspace` those that are named, `--runs main,jsd_3` runs with each other.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from pipeline.compare import metrics, render, scored, tables
+from pipeline.compare.render import Compared
+from pipeline.compare.scored import Group
+from pipeline.runtime.errors import UserError
+
+FOLDER = Path("reports/compare")
+
+
+def main() -> None:
+    """Read the command line, print the comparison and write it."""
+    options = _options()
+    try:
+        compared = compare(options.revisions, options.runs, options.metric)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    print(render.text(compared))
+    print(*render.write(compared, options.out), sep="\n")
+
+
+def compare(names: list[str], runs: list[str], patterns: list[str]) -> list[Compared]:
+    """Return the rankings of what is to be compared.
+
+    Args:
+        names: Names of revisions, see `pipeline.compare.revisions.read`.
+        runs: Runs to compare with each other, see `pipeline.compare.scored.groups`.
+        patterns: Names of the numbers to compare, `*` stands for anything; without any, the headlines.
+
+    Raises:
+        UserError: If there is no such revision, run or number.
+    """
+    from pipeline.compare import revisions  # DVC takes half a second
+
+    read = revisions.read(names or ([revisions.WORKSPACE] if runs else []))
+    groups = scored.groups(read, runs)
+    known = {run for group in groups for run in _runs(group)}
+    if missing := set(runs) - known:
+        raise UserError(f"{', '.join(sorted(missing))}: no scores of such a run; there are {', '.join(sorted(known))}.")
+    compared = [_compared(group, patterns) for group in groups]
+    if patterns and not any(each.rankings for each in compared):
+        raise UserError(f"{', '.join(patterns)}: no such number in what is compared: {', '.join(_numbers(groups))}.")
+    return compared
+
+
+def _compared(group: Group, patterns: list[str]) -> Compared:
+    if not group.members:
+        return Compared(group, [])
+    names = dict.fromkeys(name for member in group.members.values() for name in member.values)
+    return Compared(group, [tables.rank(group, name) for name in metrics.chosen(group.stage, names, patterns)])
+
+
+def _runs(group: Group) -> set[str]:
+    return {member.plan.run for member in group.members.values()}
+
+
+def _numbers(groups: list[Group]) -> list[str]:
+    return sorted({name for group in groups for member in group.members.values() for name in member.values})
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m pipeline.compare", description=__doc__)
+    parser.add_argument(
+        "revisions", nargs="*", metavar="EXPERIMENT or REVISION", help="names; `workspace` for what lies here"
+    )
+    parser.add_argument(
+        "--runs", type=lambda text: text.split(","), default=[], help="runs to compare with each other: main,jsd_3"
+    )
+    parser.add_argument(
+        "--metric", action="append", default=[], help="number of metrics.json, *.frechet_distance; may be repeated"
+    )
+    parser.add_argument("--out", type=Path, default=FOLDER, help=f"folder to write into; {FOLDER} by default")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

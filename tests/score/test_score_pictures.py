@@ -1,0 +1,192 @@
+"""Somebody's pictures scored by an evaluator, and what is said where they cannot be."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pipeline.data.errors import DataError
+from pipeline.features.build import build
+from pipeline.features.settings import Architecture, Evaluation, Scoring, Training
+from pipeline.runtime.context import Context
+from pipeline.runtime.errors import UserError
+from pipeline.score import __main__ as command
+from pipeline.score.pictures import Wanted, check, read
+
+GREY, COLOUR = Wanted("digits28", 1, 28), Wanted("shapes32", 3, 32)
+
+
+def save(folder, images):
+    """Write images `(n, h, w)` or `(n, h, w, c)` as PNG files."""
+    folder.mkdir(exist_ok=True)
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"{number:04d}.png")
+    return folder
+
+
+def noise(*shape):
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def test_pictures_come_back_as_they_were_written(tmp_path):
+    grey, colour = noise(5, 28, 28), noise(5, 32, 32, 3)
+    assert (read(save(tmp_path / "grey", grey), GREY)[:, 0] == grey).all()
+    assert (read(save(tmp_path / "colour", colour), COLOUR) == colour.transpose(0, 3, 1, 2)).all()
+
+
+def test_a_grey_picture_may_be_stored_in_colour_and_other_files_may_lie_beside(tmp_path):
+    grey = noise(3, 28, 28)
+    folder = save(tmp_path / "a", grey[..., None].repeat(3, -1))
+    (folder / "samples.json").write_text("{}")
+    np.savez(folder / "samples.npz", samples=grey)
+    assert (read(folder, GREY)[:, 0] == grey).all()
+
+
+@pytest.mark.parametrize("shape", [(6, 28, 28), (6, 1, 28, 28), (6, 28, 28, 1)])
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_arrays(tmp_path, shape, suffix):
+    images, file = noise(*shape), tmp_path / f"a.{suffix}"
+    np.save(file, images) if suffix == "npy" else np.savez(file, samples=images, labels=np.arange(6))
+    assert (read(file, GREY).reshape(-1) == images.reshape(-1)).all()
+
+
+def broken(folder):
+    (folder / "0000.png").write_bytes(b"no picture")
+
+
+def transparent(folder):
+    Image.new("RGBA", (28, 28), (0, 0, 0, 100)).save(folder / "0000.png")
+
+
+def small(folder):
+    Image.new("L", (27, 28)).save(folder / "0000.png")
+
+
+def coloured(folder):
+    Image.new("RGB", (28, 28), (255, 0, 0)).save(folder / "0000.png")
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (broken, "1 cannot be read"),
+        (transparent, "1 are transparent in places"),
+        (small, "1 are 27 x 28"),
+        (coloured, "1 have colours, and are 28 x 28"),
+    ],
+)
+def test_what_is_wrong_with_pictures_is_counted_and_named(tmp_path, fault, message):
+    fault(folder := save(tmp_path / "a", noise(4, 28, 28)))
+    with pytest.raises(DataError) as error:
+        read(folder, GREY)
+    text = str(error.value)
+    assert "of 4 pictures some cannot be scored; digits28 takes 28 x 28 with 1 channel" in text
+    assert f"  {message}, such as 0000.png" in text
+
+
+def test_pictures_are_scaled_where_that_is_asked_for(tmp_path):
+    folder = save(tmp_path / "a", noise(3, 40, 56))
+    with pytest.raises(DataError, match=r"3 are 56 x 40.*\n.*--resize cuts out the centre square"):
+        read(folder, GREY)
+    assert read(folder, GREY, resize=True).shape == (3, 1, 28, 28)
+
+
+def test_a_network_that_resizes_takes_any_one_size(tmp_path):
+    inception = Wanted("inception", 3, None)
+    folder = save(tmp_path / "a", noise(3, 20, 20))
+    assert read(folder, inception).shape == (3, 3, 20, 20)
+    Image.new("RGB", (21, 20)).save(folder / "9.png")
+    with pytest.raises(DataError, match="of different sizes: 3 of 20 x 20, 1 of 21 x 20"):
+        read(folder, inception)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((4, 28, 28), np.float32), "is float32 from 0 to 0; bytes"),
+        (np.zeros((4, 32, 32), np.uint8), r"has the shape \(4, 1, 32, 32\); digits28 takes 28 x 28"),
+        (np.array([{}]), "without pickle"),
+    ],
+)
+def test_what_is_wrong_with_an_array(tmp_path, array, message):
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(DataError, match=message):
+        read(tmp_path / "a.npy", GREY)
+
+
+def test_nothing_to_score(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.zeros(1), y=np.zeros(1))
+    for place, message in ((tmp_path / "none", "no such"), (tmp_path, "no pictures"), (tmp_path / "a.npz", "x, y")):
+        with pytest.raises(DataError, match=message):
+            read(place, GREY)
+
+
+def test_what_readers_of_the_scores_should_know():
+    evaluator = SimpleNamespace(scoring=Scoring(10, 10, 20, 3), features=torch.zeros(100, 64))
+    images = noise(30, 1, 28, 28)
+    assert check(images, evaluator) == ["30 images do not determine the covariance of 64 features."]
+    images[:3] = 7
+    said = check(images, evaluator)
+    assert said[:2] == ["2 of 30 images are exact copies of others.", "3 of 30 images are of a single colour."]
+    with pytest.raises(DataError, match="19 images; the protocol of this evaluator needs at least 20"):
+        check(images[:19], evaluator)
+    with pytest.raises(DataError, match="black is 0 and white 255"):
+        check(images % 2, evaluator)
+
+
+@pytest.fixture(scope="module")
+def evaluator(tmp_path_factory):
+    """An evaluator of digits28 that has hardly been trained, with the other half of the set to score."""
+    folder = tmp_path_factory.mktemp("evaluator")
+    images, labels = digits_of()
+    for split, part in (("train", slice(0, 1000)), ("test", slice(1000, 1500))):
+        np.save(folder / f"{split}_images.npy", images[part])
+        np.save(folder / f"{split}_labels.npy", labels[part])
+    card = {"name": "digits28", "levels": 256, "counts": {"train": 1000, "test": 500}, "shape": [1, 28, 28]}
+    (folder / "card.json").write_text(json.dumps(card))
+    output = folder / "features" / "digits28"
+    output.mkdir(parents=True)
+    training = Training(epochs=1, batch=64, learning_rate=0.003, weight_decay=0.0, noise=0.0, augment="none", seed=0)
+    settings = Evaluation(
+        network="classifier", weights=None, architecture=Architecture(4, 16), training=training, precision="fp32",
+        reference="train", samples=500, scoring=Scoring(10, 10, 200, 3),
+    )  # fmt: skip
+    build(folder, output, settings, Context(torch.device("cpu"), folder / "scratch"))
+    return output, images[1000:1500]
+
+
+def digits_of():
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    images = np.kron(found.images, np.ones((1, 3, 3))) * 15.9375
+    return np.pad(images, ((0, 0), (2, 2), (2, 2)))[:, None].astype(np.uint8), found.target
+
+
+@pytest.mark.slow
+def test_500_pictures_of_digits_score_as_the_floor_does(evaluator, tmp_path, capsys, monkeypatch):
+    """The floor of this evaluator is of the very same 500 images."""
+    features, images = evaluator
+    folder = save(tmp_path / "theirs", images[:, 0])
+    monkeypatch.setattr(command, "MODELS", features.parent)
+    monkeypatch.setattr(
+        "sys.argv", ["score", str(folder), "--features", "digits28", "--out", str(tmp_path / "o/s.json")]
+    )
+    command.main()
+    printed = capsys.readouterr().out
+    scores = json.loads((tmp_path / "o/s.json").read_text())
+    for name in ("frechet_distance", "precision", "recall"):
+        assert scores["samples"][name] == pytest.approx(scores["floor"][name], rel=1e-4)
+    assert scores["samples"]["images"] == 500 and scores["protocol"]["resized_before"] == "no"
+    assert scores["noise"]["frechet_distance"] > scores["samples"]["frechet_distance"]
+    assert printed.splitlines()[0].split() == ["samples", "floor", "noise"]
+    assert "reference: digits28, train split" in printed
+
+
+def test_an_evaluator_that_is_not_there(tmp_path):
+    (tmp_path / "digits28").mkdir()
+    with pytest.raises(UserError, match="`dvc repro features@other` makes it; there: digits28"):
+        command.score(tmp_path, tmp_path / "other", torch.device("cpu"))
