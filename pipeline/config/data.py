@@ -109,7 +109,9 @@ class OwnFolder(OwnArrays):
     """A user's own pictures in folders."""
 
     source: Literal["folder"] = Field(description="your own pictures")  # type: ignore[assignment]
-    path: Annotated[str, Field(min_length=1)] = Field(description="a folder of pictures, one subfolder per class")
+    path: Annotated[str, Field(min_length=1)] = Field(
+        description="a folder of pictures, <split>/<class>/<picture>; what is transparent is laid on white"
+    )
     size: Annotated[int, Field(ge=4, le=1024)] = Field(description="pixels of a side, to which pictures are scaled")
     channels: Literal[1, 3] = Field(3, description="number of colour channels")
 
