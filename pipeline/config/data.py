@@ -64,8 +64,8 @@ class RenderedDigits(Labelled):
     """Rendered digits on textured ground, made by this repository from scikit-learn's digits."""
 
     source: Literal["street_digits16", "street_digits32"] = Field(description="the rendered digits")
-    train: Annotated[int, Field(ge=1)] = Field(4000, description="number of training images")
-    test: Annotated[int, Field(ge=1)] = Field(2000, description="number of test images")
+    train: Annotated[int, Field(ge=2)] = Field(4000, description="number of training images")
+    test: Annotated[int, Field(ge=2)] = Field(2000, description="number of test images")
 
 
 def _checked_splits(splits: dict[str, str] | None) -> dict[str, str] | None:

@@ -204,7 +204,7 @@ def test_what_is_read_is_what_is_checksummed(checkout, made, tmp_path, counts, l
         with pytest.raises(DataError, match=f"train/{odd}: left over"):
             made("own", "folder", size=4)
         return
-    if len(files) > 1:
+    if len(files) > 3:
         card = made("own", "folder", size=4, test_share=0.5)[1]
         assert sum(card["counts"].values()) == len(files) and card["classes"] == sorted(counts)
     for file in files:
@@ -233,11 +233,11 @@ def test_splits_that_are_not_named_are_left_out_on_purpose(checkout, made):
     saved(checkout / "more", train_images=images, train_labels=labels, extra_images=images, extra_labels=labels)
     with pytest.raises(DataError, match="extra_images, extra_labels: left over"):
         made("more")
-    assert made("more", splits={"train": "train"})[1]["counts"] == {"train": 11, "test": 1}
+    assert made("more", splits={"train": "train"}, test_share=0.25)[1]["counts"] == {"train": 9, "test": 3}
 
 
-NUMBERS = st.lists(st.integers(0, 2**63 - 1) | st.integers(0, 3), min_size=1, max_size=8)
-TEXTS = st.lists(st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=4), min_size=1, max_size=8)
+NUMBERS = st.lists(st.integers(0, 2**63 - 1) | st.integers(0, 3), min_size=2, max_size=8)
+TEXTS = st.lists(st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=4), min_size=2, max_size=8)
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])

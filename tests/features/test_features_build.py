@@ -53,7 +53,7 @@ def test_floor_and_noise_with_the_protocol_of_both(make):
 
 def test_what_was_stored_scores_as_what_was_made_by_hand(make, images, cpu):
     output, _ = make()
-    stored = evaluator.load(output, cpu)
+    stored = evaluator.load(output, cpu, (3, 16, 16))
     fakes = images.split("train")[:50]
     network = load_network(output, read(output / "network.json", EvaluatorDescription), cpu)
     real, fake = (network.extract(part)[0] for part in (images.split("test"), fakes))
