@@ -1,6 +1,7 @@
 """Making of an evaluator: get the feature network, describe the reference images, score other real images and noise."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from pipeline.runtime.errors import UserError
 from pipeline.runtime.seeding import generator
 
 FAR = 2.0
-"""Noise is farther from real images than this multiple of the floor where an evaluator has learnt anything."""
+"""Noise is farther from real images than this multiple of the floor where a classifier has learnt anything."""
 SAME = 1e-6
 """Fréchet distance that is rounding."""
 POINT = 8
@@ -65,7 +66,8 @@ def build(data: Path, output: Path, settings: Evaluation, context: Context) -> N
     shape = (settings.samples, *reference.shape[1:])
     noise = torch.randint(256, shape, generator=generator("ceiling"), dtype=torch.uint8).to(context.device)
     metrics["noise"] = {"source": "uniform noise", "images": len(noise), **evaluator.score(noise)}
-    _must_tell(metrics, settings)
+    if layout:
+        _must_tell(metrics)
     (output / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
 
 
@@ -85,19 +87,18 @@ def _must_suffice(name: str, reference: int, others: int | None, settings: Evalu
             )
 
 
-def _must_tell(metrics: dict[str, Any], settings: Evaluation) -> None:
-    """Make sure that the evaluator tells real images from noise: one that has not learnt anything scores all alike.
+def _must_tell(metrics: dict[str, Any]) -> None:
+    """Make sure that a classifier tells real images from noise: one that has not learnt anything scores all alike.
 
     Raises:
         UserError: If noise is not `FAR` times as far from the reference as other real images.
     """
     floor = metrics["floor"]["frechet_distance"] if "floor" in metrics else 0.0
     noise = metrics["noise"]["frechet_distance"]
-    if not noise > max(FAR * floor, SAME):  # not finite counts as well
-        remedy = "random weights" if settings.training is None else "a smaller learning_rate or more epochs"
+    if not max(FAR * floor, SAME) < noise < math.inf:
         raise UserError(
-            f"the evaluator cannot tell real images from noise: their Fréchet distances are {floor:.3g} and"
-            f" {noise:.3g}; it has not learnt anything from these images, and {remedy} may help."
+            f"the classifier cannot tell real images from noise: their Fréchet distances are {floor:.3g} and {noise:.3g};"
+            " it has not learnt anything, and a smaller learning_rate or more epochs may help."
         )
 
 
