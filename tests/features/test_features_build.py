@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.data.errors import DataError
 from pipeline.data.store import DataSet
 from pipeline.features import build as building
-from pipeline.features import classifier, evaluator
+from pipeline.features import check, classifier, evaluator
 from pipeline.features.build import build
 from pipeline.features.classifier import Classifier
 from pipeline.features.evaluator import Evaluator, load_network
@@ -201,10 +201,10 @@ def test_an_evaluator_that_does_not_tell_noise_from_images_is_refused(floor, noi
     if floor is not None:
         metrics["floor"] = {"frechet_distance": floor}
     if max(1e-6, 2 * (floor or 0.0)) < noise < math.inf:
-        building._must_tell(metrics)
+        check.tells(metrics)
     else:
         with pytest.raises(UserError, match="cannot tell real images from noise"):
-            building._must_tell(metrics)
+            check.tells(metrics)
 
 
 def test_a_dead_classifier_is_refused(make):
