@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pipeline.data.errors import DataError
 from pipeline.data.store import DataSet
+from pipeline.metrics import latent_map
 from pipeline.metrics.likelihood import rows
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.seeding import generator
@@ -93,8 +94,6 @@ def save_map(model: Vae, data: DataSet, seed: int, output: Path) -> dict[str, An
         DataError: If the set has no labels, or too few images or classes.
         UserError: If the encoder has collapsed.
     """
-    from pipeline.metrics import latent_map  # scikit-learn takes a second to import, and few runs need it
-
     if "test" not in data.labels:
         raise DataError(f"data set {data.card['name']} has no labels; a t-SNE map (tsne: true) needs them.")
     labels = data.labels["test"].cpu().numpy()
