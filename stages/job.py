@@ -94,6 +94,7 @@ def _job(plan: Plan) -> Iterator[Job]:
         start = time.monotonic()
         try:
             yield Job(plan, partial, state, live.log)
+            sources.verify(plan.stage)  # what was edited meanwhile must not be recorded as what has run
         except BaseException:
             live.close(failed=True)
             raise

@@ -22,6 +22,7 @@ def main() -> None:
     try:
         sources.verify("report")
         render(Path(), arguments.out, allow_missing=arguments.allow_missing)
+        sources.verify("report")
         if "DVC_STAGE" in os.environ:  # the last stage of `dvc repro`: the records follow, figures included
             print(sync(figures=arguments.out / "figures"))
     except UserError as error:

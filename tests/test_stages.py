@@ -11,14 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from checkout import ROOT, params
 
 from pipeline.config.params import expand
 from pipeline.data.build import build
 from pipeline.data.settings import Making
-from pipeline.runtime import history
+from pipeline.runtime import history, sources
 from pipeline.runtime.checkpoint import Checkpoint
 from pipeline.runtime.plan import Plan
+from pipeline.runtime.sources import verify
 from stages import job
 
 SMALL = {
@@ -236,6 +238,26 @@ def test_a_stage_that_fails_leaves_the_old_output_and_its_checkpoints(small):
     with pytest.raises(RuntimeError, match="a mistake of ours"):
         job.run(main)
     assert Path(small.output).is_dir() and list(Path(".scratch/stages").rglob("checkpoint"))
+
+
+def test_what_is_edited_while_a_stage_runs_is_not_recorded(small, monkeypatch):
+    listed = Path("sources/planar.yaml")
+    listed.parent.mkdir()
+    listed.write_text(yaml.safe_dump(sources.listing("stages/planar.py")))
+    monkeypatch.setenv("DVC_STAGE", "planar@a")
+    verified = []
+    monkeypatch.setattr(job.sources, "verify", lambda stage: verified.append(stage) or verify(stage))
+
+    def main(each: job.Job) -> None:
+        assert verified == ["planar"]
+        (each.output / "new").touch()
+        (each.scratch / "checkpoint").touch()
+        listed.write_text(listed.read_text().replace("pipeline/flow/planar.py", "pipeline/flow/older.py"))
+
+    with pytest.raises(SystemExit, match=r"pipeline/flow/older\.py, pipeline/flow/planar\.py have changed since"):
+        job.run(main)
+    assert verified == ["planar"] * 2 and not Path(small.output).exists() and not listed.exists()
+    assert list(Path(".scratch/stages").rglob("checkpoint"))
 
 
 def test_what_the_user_must_act_on_is_said_without_a_traceback(small):

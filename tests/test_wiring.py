@@ -40,6 +40,16 @@ def test_the_plan_lists_the_modules_of_every_stage_with_the_checksums_of_another
         assert digest == file_md5(str(ROOT / module), LocalFileSystem())
 
 
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "plan"])
+def test_no_module_is_imported_after_the_modules_were_verified(stage):
+    for module in sources.imported(f"stages/{stage}.py"):
+        functions = [
+            node for node in ast.walk(ast.parse((ROOT / module).read_text())) if isinstance(node, ast.FunctionDef)
+        ]
+        imports = [node for function in functions for node in ast.walk(function) if isinstance(node, ast.ImportFrom)]
+        assert not [node.module for node in imports if str(node.module).startswith(("pipeline", "stages"))], module
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("script", ["train_vae", "report"])
 def test_what_is_imported_is_what_python_loads(script):

@@ -64,8 +64,8 @@ class RenderedDigits(Labelled):
     """Rendered digits on textured ground, made by this repository from scikit-learn's digits."""
 
     source: Literal["street_digits16", "street_digits32"] = Field(description="the rendered digits")
-    train: Annotated[int, Field(ge=1)] = Field(4000, description="number of training images")
-    test: Annotated[int, Field(ge=1)] = Field(2000, description="number of test images")
+    train: Annotated[int, Field(ge=2)] = Field(4000, description="number of training images")
+    test: Annotated[int, Field(ge=2)] = Field(2000, description="number of test images")
 
 
 def _checked_splits(splits: dict[str, str] | None) -> dict[str, str] | None:
@@ -109,7 +109,9 @@ class OwnFolder(OwnArrays):
     """A user's own pictures in folders."""
 
     source: Literal["folder"] = Field(description="your own pictures")  # type: ignore[assignment]
-    path: Annotated[str, Field(min_length=1)] = Field(description="a folder of pictures, one subfolder per class")
+    path: Annotated[str, Field(min_length=1)] = Field(
+        description="a folder of pictures, <split>/<class>/<picture>; what is transparent is laid on white"
+    )
     size: Annotated[int, Field(ge=4, le=1024)] = Field(description="pixels of a side, to which pictures are scaled")
     channels: Literal[1, 3] = Field(3, description="number of colour channels")
 

@@ -9,7 +9,7 @@ import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from pipeline.config import data, dirac, features, flow, gan, samples, simsiam, vae
+from pipeline.config import counts, data, dirac, features, flow, gan, samples, simsiam, vae
 from pipeline.config.base import Schema, mapping, unknown
 from pipeline.config.family import Family
 from pipeline.runtime import plan, sources
@@ -71,6 +71,7 @@ def expand(params: object) -> list[Plan]:
             expanded, more = family.expand(root[name], entries)
             plans += expanded
             errors += more
+    errors = errors or counts.check(plans, root)
     if errors:
         raise UserError("\n".join(["params.yaml cannot be run:", *(f"  {error}" for error in errors)]))
     return plans

@@ -81,6 +81,10 @@ class VaeHyperparameters(Schema):
     def _possible(self) -> Self:
         if self.flow_layers and self.posterior != "gaussian":
             raise ValueError(f"flow_layers: {self.flow_layers}, but posterior {self.posterior} takes no samples")
+        if self.tsne and self.latent < 2:
+            raise ValueError(
+                f"tsne: true, but a map in the plane needs latent to be at least 2, and it is {self.latent}"
+            )
         return self
 
 

@@ -24,6 +24,9 @@ _EMBEDDED: dict[str, Callable[..., Splits]] = {
     "shapes32": shapes.shapes32,
 }
 
+LEAST = 2
+"""Images of a split: one has no standard deviation and no distance to another."""
+
 
 def build(name: str, output: Path, settings: Making) -> None:
     """Write the data set `name` into the folder `output`: `<split>_images.npy`, `<split>_labels.npy`, `card.json`.
@@ -40,6 +43,9 @@ def build(name: str, output: Path, settings: Making) -> None:
         origin, splits = _read(settings)
     if settings.classes is not None:
         origin, splits = selection.of_classes(name, origin, splits, settings.classes)
+    for split, part in splits.items():
+        if len(part) < LEAST:
+            raise DataError(f"data set {name}: its split {split} has {len(part)} image; at least {LEAST} are needed.")
     with disk_errors(f"data set {name} cannot be stored"):
         for split, part in splits.items():
             np.save(output / f"{split}_images.npy", np.ascontiguousarray(part.images))

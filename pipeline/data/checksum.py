@@ -1,8 +1,14 @@
 """Checksums of files and folders; `python -m pipeline.data.checksum PATH` prints the line for params.yaml."""
 
 import hashlib
+import os
 import sys
 from pathlib import Path
+
+from pipeline.data.errors import DataError
+
+LEFT_BEHIND = {"__macosx", "thumbs.db", "desktop.ini"}
+"""What archives and file managers leave beside pictures without asking, in lower case; hidden as dot files are."""
 
 
 def of_file(path: Path, algorithm: str = "sha256") -> str:
@@ -11,21 +17,52 @@ def of_file(path: Path, algorithm: str = "sha256") -> str:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
 
-def of(path: Path) -> str:
-    """Return the SHA-256 of a file, or of a folder's listing: what `sha256sum` prints for all files under it.
+def listing(folder: Path) -> list[Path]:
+    """Return all files below a folder, relative to it, in the order of their bytes: what is checksummed and read.
 
-    Files are listed by their path relative to the folder, in the order of those paths; hidden ones do not count:
-    `find . -type f -not -path '*/.*' -printf '%P\\0' | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum`.
+    Links are followed. Hidden is, with all below it, what begins with a dot or is `LEFT_BEHIND`.
+
+    Raises:
+        DataError: If a link leads nowhere or into a folder that it lies in, or something is neither file nor folder.
+    """
+    return sorted((path.relative_to(folder) for path in _below(folder, {folder.resolve()})), key=os.fsencode)
+
+
+def _below(folder: Path, around: set[Path]) -> list[Path]:
+    files: list[Path] = []
+    for path in folder.iterdir():
+        if path.name.startswith(".") or path.name.lower() in LEFT_BEHIND:
+            continue
+        if path.is_dir():
+            if (place := path.resolve()) in around:
+                raise DataError(f"{path}: a link to a folder that it lies in; remove it.")
+            files += _below(path, around | {place})
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise DataError(f"{path}: a link that leads nowhere, or no file; remove it.")
+    return files
+
+
+def of(path: Path) -> str:
+    """Return the SHA-256 of a file, or of a folder's listing: what `sha256sum` prints for the files of `listing`.
+
+    For a folder without `LEFT_BEHIND` files that is what the shell makes of it: `find -L . -type f -not -path '*/.*'
+    -printf '%P\\0' | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum`.
+
+    Raises:
+        DataError: If `listing` does.
     """
     if path.is_file():
         return of_file(path)
-    names = (file.relative_to(path) for file in path.rglob("*") if file.is_file())
-    shown = sorted(name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts))
-    listing = "".join(f"{of_file(path / name)}  {name}\n" for name in shown)
-    return hashlib.sha256(listing.encode()).hexdigest()
+    lines = (f"{of_file(path / file)}  {file.as_posix()}\n" for file in listing(path))
+    return hashlib.sha256(os.fsencode("".join(lines))).hexdigest()
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or not Path(sys.argv[1]).exists():
         sys.exit("usage: python -m pipeline.data.checksum PATH   (an existing file or folder)")
-    print(f'sha256: "{of(Path(sys.argv[1]))}"')
+    try:
+        print(f'sha256: "{of(Path(sys.argv[1]))}"')
+    except DataError as error:
+        sys.exit(f"error: {error}")

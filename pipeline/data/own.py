@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -24,27 +25,26 @@ NAMES = {"train": ("train",), "valid": ("valid", "val"), "test": ("test",)}
 def arrays(own: Own) -> tuple[Source, Splits]:
     """Read `<split>_images` and `<split>_labels` from a folder of .npy files or from one .npz file.
 
+    The classes are the values that occur among the labels of all splits, whole numbers or texts, in their order.
+
     Args:
         own: What the user says of the data. A relative path is searched for in `DATA_MIRROR`, then in the checkout.
 
     Raises:
-        DataError: If something is missing, of the wrong kind or of another checksum.
+        DataError: If something is missing, left over, of the wrong kind or of another checksum.
     """
     place = _verified(own)
     found = _arrays(place)
-    images = {key.removesuffix("_images"): value for key, value in found.items() if key.endswith("_images")}
-    read = {
-        ours: Split(_pixels(images[theirs], f"{place}: {theirs}_images"), _labels(found, theirs, place))
-        for ours, theirs in _chosen(place, set(images), own.splits).items()
-    }
-    if {part.images.shape[1:] for part in read.values()} != {read["train"].images.shape[1:]}:
+    splits = _chosen(place, {name.removesuffix("_images") for name in found if name.endswith("_images")}, own.splits)
+    stems = {name.removesuffix("_images").removesuffix("_labels") for name in found}
+    known = {f"{split}_{what}" for split in _known(splits, stems, own) for what in ("images", "labels")}
+    _nothing_left(place, sorted(set(found) - known), "arrays <split>_images and <split>_labels")
+    images = {ours: _pixels(found[f"{theirs}_images"], f"{place}: {theirs}_images") for ours, theirs in splits.items()}
+    if {part.shape[1:] for part in images.values()} != {images["train"].shape[1:]}:
         raise DataError(f"{place}: the images of its splits differ in shape.")
-    if len({part.labels is None for part in read.values()}) > 1:
-        raise DataError(f"{place}: one of its splits has labels and another has none.")
-    read, how = _with_test(read, own.test_share)
-    labels = [part.labels for part in read.values() if part.labels is not None]
-    classes = tuple(str(label) for label in range(max(int(part.max()) for part in labels) + 1)) if labels else ()
-    levels = 2 if max(int(part.images.max()) for part in read.values()) <= 1 else 256
+    labels, classes = _numbered({ours: _labels(found, theirs, place) for ours, theirs in splits.items()}, place)
+    levels = 2 if max(int(part.max()) for part in images.values()) <= 1 else 256
+    read, how = _with_test({split: Split(part, labels.get(split)) for split, part in images.items()}, own.test_share)
     return _source(place, own, how, classes, levels), read
 
 
@@ -56,21 +56,28 @@ def folder(own: Own, pictures: Pictures) -> tuple[Source, Splits]:
         pictures: Size and channels of the images.
 
     Raises:
-        DataError: If something is missing, no picture or of another checksum.
+        DataError: If something is missing, left over, no picture or of another checksum.
     """
     place = _verified(own)
-    chosen = _chosen(place, {entry.name for entry in place.iterdir() if entry.is_dir()}, own.splits)
-    files = {ours: _pictures(place / theirs) for ours, theirs in chosen.items()}
-    classes = sorted({file.parent.name for part in files.values() for file in part})
+    if not place.is_dir():
+        raise DataError(f"{place}: a file; a folder of pictures, <split>/<class>/<picture>, is needed.")
+    listed = checksum.listing(place)
+    splits = _chosen(place, {file.parts[0] for file in listed if len(file.parts) > 1}, own.splits)
+    known = _known(splits, {file.parts[0] for file in listed}, own)
+    odd = [str(file) for file in listed if len(file.parts) != 3 or file.parts[0] not in known]
+    _nothing_left(place, odd, "pictures <split>/<class>/<picture>")
+    files = {ours: sorted(file for file in listed if file.parts[0] == theirs) for ours, theirs in splits.items()}
+    classes = sorted({file.parts[1] for part in files.values() for file in part})
     read: Splits = {}
     with bar(sum(map(len, files.values())), place.name, "image") as progress:
         for name, part in files.items():
             images = np.empty((len(part), pictures.channels, pictures.size, pictures.size), np.uint8)
-            for k, file in enumerate(part):
-                content = file.read_bytes()
-                images[k] = readers.picture(content, str(file), pictures.size, crop=True, channels=pictures.channels)
+            for k, path in enumerate(place / file for file in part):
+                images[k] = readers.picture(
+                    path.read_bytes(), str(path), pictures.size, crop=True, channels=pictures.channels, upright=True
+                )
                 progress.update()
-            read[name] = Split(images, np.array([classes.index(file.parent.name) for file in part], np.int64))
+            read[name] = Split(images, np.array([classes.index(file.parts[1]) for file in part], np.int64))
     read, how = _with_test(read, own.test_share)
     return _source(place, own, how, tuple(classes), 256), read
 
@@ -95,7 +102,9 @@ def _verified(own: Own) -> Path:
 def _arrays(place: Path) -> dict[str, NDArray[np.generic]]:
     try:
         if place.is_dir():
-            return {file.stem: np.load(file, allow_pickle=False) for file in sorted(place.glob("*.npy"))}
+            files = checksum.listing(place)
+            _nothing_left(place, [str(file) for file in files if file != Path(f"{file.stem}.npy")], "files *.npy")
+            return {file.stem: np.load(place / file, allow_pickle=False) for file in files}
         content = np.load(io.BytesIO(place.read_bytes()), allow_pickle=False)
         if isinstance(content, np.lib.npyio.NpzFile):
             with content:
@@ -134,24 +143,51 @@ def _pixels(images: NDArray[np.generic], what: str) -> readers.Bytes:
     return images.astype(np.uint8, copy=False)
 
 
-def _labels(found: dict[str, NDArray[np.generic]], split: str, place: Path) -> NDArray[np.int64] | None:
+def _known(splits: dict[str, str], found: set[str], own: Own) -> set[str]:
+    """Return their splits that are read, and of those `found` what the user leaves out by naming others."""
+    return {*splits.values(), *(found if own.splits else ())}
+
+
+def _nothing_left(place: Path, odd: Sequence[str], read: str) -> None:
+    """Refuse `odd`, what lies in the data and would not be read."""
+    if odd:
+        shown = ", ".join(odd[:3]) + (f" and {len(odd) - 3:,} more" if len(odd) > 3 else "")
+        raise DataError(
+            f"{place}: {shown}: left over. Only {read} are read, of the splits train, valid or val, and test, or of"
+            " those that `splits` names in params.yaml; move or remove the rest."
+        )
+
+
+def _labels(found: dict[str, NDArray[np.generic]], split: str, place: Path) -> NDArray[np.generic] | None:
     labels, what = found.get(f"{split}_labels"), f"{place}: {split}_labels"
     if labels is None:
         return None
-    if (
-        not np.issubdtype(labels.dtype, np.integer)
-        or labels.shape != (len(found[f"{split}_images"]),)
-        or labels.min() < 0
-    ):
-        raise DataError(f"{what}: {labels.dtype} {labels.shape}; one whole number from 0 on per image is needed.")
-    return labels.astype(np.int64)
+    if labels.dtype.kind not in "iuU" or labels.shape != (len(found[f"{split}_images"]),):
+        raise DataError(f"{what}: {labels.dtype} {labels.shape}; one whole number or text per image is needed.")
+    if labels.dtype.kind == "i" and labels.min() < 0:
+        raise DataError(f"{what}: {labels.min()}; one whole number from 0 on per image is needed.")
+    if labels.dtype.kind == "U" and (labels == "").any():
+        raise DataError(f"{what}: an empty text; the name of a class is needed for every image.")
+    return labels
 
 
-def _pictures(place: Path) -> list[Path]:
-    files = sorted(file for file in place.glob("*/*") if file.is_file() and not file.name.startswith("."))
-    if not files:
-        raise DataError(f"{place}: no pictures; one folder per class with pictures in it is needed.")
-    return files
+def _numbered(
+    labels: dict[str, NDArray[np.generic] | None], place: Path
+) -> tuple[dict[str, NDArray[np.int64]], tuple[str, ...]]:
+    """Number the values that occur among all labels from 0 on, in their order; return also their names."""
+    given = {split: part for split, part in labels.items() if part is not None}
+    if given and len(given) < len(labels):
+        raise DataError(f"{place}: one of its splits has labels and another has none.")
+    if len({part.dtype.kind == "U" for part in given.values()}) > 1:
+        raise DataError(f"{place}: the labels of one of its splits are numbers, those of another are texts.")
+    occurring = {split: np.unique(part, return_inverse=True) for split, part in given.items()}
+    values = sorted({value for found, _ in occurring.values() for value in found.tolist()})
+    number = {value: k for k, value in enumerate(values)}
+    numbered = {
+        split: np.array([number[value] for value in found.tolist()], np.int64)[where]
+        for split, (found, where) in occurring.items()
+    }
+    return numbered, tuple(map(str, values))
 
 
 def _with_test(read: Splits, share: float) -> tuple[Splits, str]:
@@ -168,5 +204,7 @@ def _with_test(read: Splits, share: float) -> tuple[Splits, str]:
 
 
 def _source(place: Path, own: Own, split: str, classes: tuple[str, ...], levels: int) -> Source:
+    if odd := [name for name in classes if not name.isprintable()]:
+        raise DataError(f"{place}: the name of the class {odd[0]!r} holds what cannot be printed; rename it.")
     files = (File(place.name, f"sha256:{own.sha256}"),)
     return Source(own.title, own.licence, "-", "-", split, classes, levels, files=files)

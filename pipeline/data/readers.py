@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
+from PIL.ImageFile import ImageFile
+from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffImageFile
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
@@ -110,8 +112,26 @@ def cifar_batch(content: bytes, name: str) -> tuple[Bytes, NDArray[np.int64]]:
     return images.reshape(-1, 3, 32, 32), labels
 
 
-def picture(content: bytes, name: str, size: int, *, crop: bool, channels: int = 3, jpeg: bool = False) -> Bytes:
+COLOURS = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
+"""Pillow's modes of 8 bits per channel that it turns into RGB and grey."""
+
+GROUND = "white"
+"""On which transparent pixels are laid."""
+
+
+def picture(
+    content: bytes,
+    name: str,
+    size: int,
+    *,
+    crop: bool,
+    channels: int = 3,
+    jpeg: bool = False,
+    upright: bool = False,
+) -> Bytes:
     """Decode one picture and scale it to `size` x `size` by PIL's bicubic filter; returns `(channels, size, size)`.
+
+    Transparent pixels are laid on white, and 16 bits per channel scaled to 8.
 
     Args:
         content: The encoded picture.
@@ -120,14 +140,19 @@ def picture(content: bytes, name: str, size: int, *, crop: bool, channels: int =
         crop: Whether only the centre square is kept; otherwise the aspect ratio is given up.
         channels: 3 for RGB, 1 for grey.
         jpeg: Whether the result is encoded as JPEG by PIL's defaults and decoded again.
+        upright: Whether a picture is turned as its camera noted (EXIF); published sets are read as they are stored.
 
     Raises:
-        DataError: If this is no picture, or a damaged one.
+        DataError: If this is no picture, a damaged one, several, or one whose values have no known range.
     """
     try:
         with Image.open(io.BytesIO(content)) as opened:
-            image = opened.convert("RGB" if channels == 3 else "L")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            _unambiguous(opened)
+            image = _opaque(ImageOps.exif_transpose(opened) if upright else opened)
+            image = image.convert("RGB" if channels == 3 else "L")
+    except MemoryError:
+        raise
+    except Exception as error:  # damage has many: Pillow's own, zlib's, those of struct
         raise DataError(f"{name}: no picture that can be read ({error}).") from error
     width, height = image.size
     side = min(width, height)
@@ -139,3 +164,28 @@ def picture(content: bytes, name: str, size: int, *, crop: bool, channels: int =
         image.save(encoded, "JPEG")
         image = Image.open(encoded)
     return np.asarray(image, np.uint8).reshape(size, size, channels).transpose(2, 0, 1)
+
+
+def _unambiguous(opened: ImageFile) -> None:
+    """Refuse a picture whose pixels Pillow would not read as what they mean."""
+    if getattr(opened, "n_frames", 1) > 1 and opened.format != "MPO":  # whose first picture is the picture
+        raise ValueError("it holds several pictures; one is needed")
+    packed = any(";" in str(tile.args) for tile in opened.tile)  # not 8 bits per value
+    if packed and "transparency" in opened.info and opened.mode != "P":
+        raise ValueError("one of its colours is transparent, which takes 8 bits per channel")
+    if opened.mode.startswith("I;16"):
+        tags = opened.tag_v2 if isinstance(opened, TiffImageFile) else {}
+        if tags.get(BITSPERSAMPLE, (16,)) != (16,) or tags.get(PHOTOMETRIC_INTERPRETATION, 1) != 1:
+            raise ValueError("its grey values are not 16 bits from black to white")
+    elif opened.mode not in COLOURS and (opened.mode, opened.format) != ("I", "PPM"):  # which is 16 bits
+        raise ValueError(f"its pixels are {opened.mode}; 8 or 16 bits per channel of grey, RGB or CMYK are needed")
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Return a picture of 8 bits per channel without transparency."""
+    if image.mode.startswith("I"):
+        return Image.fromarray(np.rint(np.asarray(image, np.float64) / 257).astype(np.uint8))
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("LA" if image.mode == "La" else "RGBA").convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, GROUND), image)

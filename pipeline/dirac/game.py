@@ -101,17 +101,18 @@ def play(games: Games) -> Trajectories:
     shown = theta.copy()
     paths = np.empty((games.steps + 1, 3, len(games.games)))
     radii, distances = [], []
-    for step in range(games.steps + 1):
-        if step:
-            push, shift = field.critic(psi0, psi1, theta)
-            psi0 = psi0 - rate * push
-            psi1 = psi1 - rate * shift
-            theta = theta - rate * field.generator(psi0, psi1, theta)
-            shown = decay * shown + (1 - decay) * theta
-        paths[step] = psi0[:, 0], psi1[:, 0], shown[:, 0]
-        if step % STRIDE == 0:
-            radii.append(np.hypot(psi0, theta))
-            distances.append(np.abs(shown))
+    with np.errstate(over="ignore", invalid="ignore"):  # of games that diverge
+        for step in range(games.steps + 1):
+            if step:
+                push, shift = field.critic(psi0, psi1, theta)
+                psi0 = psi0 - rate * push
+                psi1 = psi1 - rate * shift
+                theta = theta - rate * field.generator(psi0, psi1, theta)
+                shown = decay * shown + (1 - decay) * theta
+            paths[step] = psi0[:, 0], psi1[:, 0], shown[:, 0]
+            if step % STRIDE == 0:
+                radii.append(np.hypot(psi0, theta))
+                distances.append(np.abs(shown))
     return Trajectories(paths.transpose(2, 0, 1), np.stack(radii, 1), np.stack(distances, 1))
 
 

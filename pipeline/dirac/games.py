@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.dirac.game import play
-from pipeline.dirac.outcome import CONVERGED, STEADY, WINDOW, measure
+from pipeline.dirac.outcome import CONVERGED, STEADY, WINDOW, bounded, measure
 from pipeline.dirac.settings import Games
 
 
@@ -14,14 +14,14 @@ def play_and_measure(output: Path, settings: Games) -> None:
     """Play all games and write what became of them.
 
     Writes `trajectories.npy`, float32 `(games, steps + 1, 3)`: psi0, psi1 and the shown theta from the first initial
-    point, and `metrics.json`.
+    point, within `outcome.FAR` of 0, and `metrics.json`.
 
     Args:
         output: Folder to write into.
         settings: The games and what they share.
     """
     trajectories = play(settings)
-    np.save(output / "trajectories.npy", trajectories.paths.astype(np.float32))
+    np.save(output / "trajectories.npy", bounded(trajectories.paths).astype(np.float32))
     metrics = {
         "protocol": {
             "data": "one point at 0",
@@ -31,7 +31,7 @@ def play_and_measure(output: Path, settings: Games) -> None:
             "rule": f"converged: radius below {CONVERGED} over the last {WINDOW} steps; spirals in or diverges:"
             f" the radius changes by more than {STEADY:.0%} over the last third; cycle: neither",
         },
-        "initial_radius": float(np.median(trajectories.radii[0, 0])),
+        "initial_radius": float(bounded(np.median(trajectories.radii[0, 0]))),
         "games": {
             name: measure(game, radii, distances)
             for (name, game), radii, distances in zip(

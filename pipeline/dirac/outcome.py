@@ -9,6 +9,8 @@ from pipeline.dirac.settings import Game
 
 CONVERGED = 0.05  # radius below which a game counts as converged
 WINDOW = 500  # steps in which every game goes round at least once, at the learning rate of report 001
+FAR = 1e6  # written for whatever is larger: the numbers of a game that diverges overflow
+ROUNDING = 1e-12  # radius that may be rounding
 STEADY = 0.1  # relative change of the radius between two windows that still counts as a cycle
 
 
@@ -25,18 +27,25 @@ def measure(game: Game, radii: Array, distances: Array) -> dict[str, Any]:
         points; the `rate` at which the radius falls per step; and the `eigenvalues` at the origin.
     """
     samples = WINDOW // STRIDE
+    outcome = verdict(radii, samples)
+    radii, distances = bounded(radii), bounded(distances)
     last = radii[-samples:].max(0)
     return {
         "loss": game.loss,
         "penalty": game.penalty,
         "penalty_weight": game.penalty_weight,
         "ema": game.ema,
-        "verdict": verdict(radii, samples),
+        "verdict": outcome,
         "radius": _summary(last),
         "theta": _summary(distances[-samples:].max(0)),
         "rate": decay_rate(radii, samples),
         "eigenvalues": [] if game.penalty == "gp" else [[value.real, value.imag] for value in eigenvalues(game)],
     }
+
+
+def bounded(values: Array) -> Array:
+    """Return values within `FAR` of 0, which stands for those that are not finite as well."""
+    return np.clip(np.nan_to_num(values, nan=FAR), -FAR, FAR)
 
 
 def _summary(values: Array) -> dict[str, float]:
@@ -47,13 +56,15 @@ def verdict(radii: Array, window: int) -> str:
     """Return in a word or two how far one game stays from the equilibrium line psi0 = theta = 0.
 
     `converged` if the largest radius of the last window is below 0.05; else `spirals in` or `diverges` if it is a tenth
-    smaller or larger than that of the window that ends at two thirds of the game; else `cycle`. All radii are medians
-    over initial points.
+    smaller or larger than that of the window that ends at two thirds of the game; else `cycle`. A radius that is
+    not finite diverges. All radii are medians over initial points.
 
     Args:
         radii: Radii of the game, `(samples, points)`.
         window: Number of samples that cover at least one round.
     """
+    if not np.isfinite(np.median(radii[-window:].max(0))):
+        return "diverges"
     end = 2 * len(radii) // 3
     before, after = np.median(radii[end - window : end].max(0)), np.median(radii[-window:].max(0))
     if after < CONVERGED:
@@ -73,9 +84,9 @@ def decay_rate(radii: Array, window: int) -> float:
         window: Number of samples that cover at least one round.
     """
     envelope = np.stack([radii[at : at + window].max(0) for at in range(0, len(radii) - window + 1, window)])
-    known = (np.median(envelope, 1) > 1e-12).nonzero()[0][-1]
-    if known == 0:
-        return float("nan")
+    known = max((np.median(envelope, 1) > ROUNDING).nonzero()[0], default=0)
+    if known == 0:  # a lower limit
+        known, envelope = 1, np.maximum(envelope, ROUNDING)
     return float(np.median(np.log(envelope[0] / envelope[known])) / (known * window * STRIDE))
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from pipeline.data import store
 from pipeline.data.errors import DataError
 from pipeline.data.store import DataSet
-from pipeline.features import inception, pixels
+from pipeline.features import check, inception, pixels
 from pipeline.features.damage import damaged
 from pipeline.features.evaluator import Evaluator, load_network
 from pipeline.features.settings import Evaluation, EvaluatorDescription, Layout
@@ -34,10 +34,16 @@ def build(data: Path, output: Path, settings: Evaluation, context: Context) -> N
         context: Where to compute.
 
     Raises:
-        DataError: If the data set has no such reference split or classes, or no labels for a classifier.
+        DataError: If the data set has no such reference split or classes, no labels for a classifier, or too few
+            images.
+        UserError: If a classifier has not learnt to tell images from noise.
     """
     images = store.load(data, context.device)
     name, (reference, _) = images.card["name"], _images(images, settings.reference, settings)
+    splits = images.held_out if settings.reference == "train" else ["train"]
+    others = _sample(images, splits, settings) if splits else None
+    check.counts(name, settings, len(reference), len(others[0]) if others else None)
+    check.network(images, settings)
     layout = _network(images, output, settings, context)
     words = _words(name, [settings.reference], settings)
     description = EvaluatorDescription(
@@ -50,18 +56,21 @@ def build(data: Path, output: Path, settings: Evaluation, context: Context) -> N
         last = history.read(output / "history.csv")[-1]
         named = {key: value for key, value in last.items() if key.endswith("_accuracy")}
         metrics["accuracy"] = {key.removesuffix("_accuracy"): value for key, value in named.items()}
-    if splits := images.held_out if settings.reference == "train" else ["train"]:
-        chosen, labels = _sample(images, splits, settings)
-        source = _words(name, splits, settings)
+    if others:
+        chosen, labels = others
+        source, least = _words(name, splits, settings), settings.scoring.least[0]
         metrics["protocol"]["floor"] = f"{len(chosen)} real images; the fewer images, the larger the Fréchet distance"
         metrics["floor"] = {"source": source, "images": len(chosen), **evaluator.score(chosen)}
         metrics["damaged"] = {
             kind: {"images": len(worse), **evaluator.score(worse)}
             for kind, worse in damaged(chosen, labels, generator("damaged")).items()
+            if len(worse) >= least
         }
     shape = (settings.samples, *reference.shape[1:])
     noise = torch.randint(256, shape, generator=generator("ceiling"), dtype=torch.uint8).to(context.device)
     metrics["noise"] = {"source": "uniform noise", "images": len(noise), **evaluator.score(noise)}
+    if layout:
+        check.tells(metrics)
     (output / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
 
 

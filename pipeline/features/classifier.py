@@ -12,6 +12,7 @@ from pipeline.features.settings import Layout
 from pipeline.runtime import weights
 
 WEIGHTS = "weights"
+SMALLEST = 15  # pixels of a side that three plain blocks leave one of
 
 
 class Classifier(nn.Module):
@@ -36,8 +37,8 @@ class Classifier(nn.Module):
 def _plain(layout: Layout) -> tuple[list[nn.Module], int]:
     """Return three blocks of 3x3 convolution, batch normalisation, ReLU and pooling, and the number of their outputs.
 
-    The second block has twice as many channels as the first, the third four times as many; images have at least 16
-    pixels a side.
+    The second block has twice as many channels as the first, the third four times as many; images have at least
+    `SMALLEST` pixels a side.
     """
     blocks: list[nn.Module] = []
     wide = [layout.width << block for block in range(3)]

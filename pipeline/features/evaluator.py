@@ -1,5 +1,6 @@
 """Scores of generated images against reference images in the space of a feature network, with their protocol."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pipeline.data.errors import DataError
 from pipeline.features import classifier, inception
 from pipeline.features.network import FeatureNetwork
 from pipeline.features.settings import EvaluatorDescription, Scoring
@@ -124,9 +126,24 @@ class Evaluator:
         weights.save(folder, REFERENCE, tensors)
 
 
-def load(folder: Path, device: torch.device) -> Evaluator:
-    """Return the evaluator that the stage `features` wrote into `folder`, on `device`."""
+def load(folder: Path, device: torch.device, shape: Sequence[int]) -> Evaluator:
+    """Return the evaluator that the stage `features` wrote into `folder`, on `device`.
+
+    Args:
+        folder: Folder of the evaluator.
+        device: Where to score.
+        shape: Channels, height and width of the images that will be scored.
+
+    Raises:
+        DataError: If it takes no images of this shape.
+    """
     description = read(folder / "network.json", EvaluatorDescription)
+    layout, (channels, height, width) = description.layout, shape
+    if layout and (channels != layout.channels or not height == width == layout.size):
+        raise DataError(
+            f"the images have {height}x{width} pixels and {channels} channels; the evaluator was trained on"
+            f" {description.data}, with {layout.size}x{layout.size} and {layout.channels}: name another one."
+        )
     tensors = weights.load(folder, REFERENCE, device)
     gaussian = frechet.Reference(tensors["mean"], tensors["factor"])
     network = load_network(folder, description, device)

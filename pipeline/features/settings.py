@@ -33,6 +33,24 @@ class Scoring:
     kid_subset_size: int
     neighbours: int
 
+    @property
+    def least(self) -> tuple[int, str]:
+        """How many images have to be scored at least, and the setting that asks for so many."""
+        counts = {
+            "kid_subset_size": self.kid_subset_size,
+            "splits": self.splits,
+            "neighbours": self.neighbours + 1,  # of an image among the others
+        }
+        setting = max(counts, key=lambda name: counts[name])
+        return counts[setting], setting
+
+    @property
+    def least_reference(self) -> tuple[int, str]:
+        """How many reference images there have to be at least, and the setting that asks for so many."""
+        if self.kid_subset_size > self.neighbours:
+            return self.kid_subset_size, "kid_subset_size"
+        return self.neighbours + 1, "neighbours"
+
 
 @dataclass(frozen=True)
 class Evaluation:

@@ -39,7 +39,7 @@ def score(data: Path, model: Path, features: Path, output: Path, settings: Scori
         context: Where to compute.
     """
     device, images = context.device, store.load(data, context.device)
-    trained, evaluator = TrainedGan.load(model), evaluators.load(features, device)
+    trained, evaluator = TrainedGan.load(model), evaluators.load(features, device, images.card["shape"])
     split, real = evaluation_split(images)
     scorer = Scorer(model, trained, evaluator, real, settings, device)
     seeds, more = {}, dict[str, Any]()
@@ -150,7 +150,8 @@ class Scorer:
     def studies(self, seed: int, sampler: Sampler, final: Generated) -> dict[str, Any]:
         """Return what `pipeline.gan.studies` measures of the latent space of the last averaged generator."""
         wanted, latent = self.settings.studies, self.trained.network.latent
-        space = studies.Space(sampler, self.evaluator, mean_distance(final.features[:COMPARED]))
+        unit = max(mean_distance(final.features[:COMPARED]), studies.TINY)
+        space = studies.Space(sampler, self.evaluator, unit)
         moved = self.latents(wanted.perturbed_latents, seed, "perturbed")
         dimensions = min(wanted.perturbed_dimensions, latent)
         ends = self.latents(2 * wanted.interpolation_pairs, seed, "pairs").chunk(2)

@@ -19,6 +19,7 @@ from pipeline.metrics.pictures import colour, entropy, shares, sharpness
 ALPHAS = tuple(n / 10 for n in range(11))
 SHOWN = 64  # images of a grid
 SIDE = 10  # of the traversal's square
+TINY = 1e-12  # instead of a mean distance of 0, where a generator has collapsed to one image
 TOP = 10  # dimensions compared between two rankings
 
 
@@ -125,7 +126,7 @@ def traversal(space: Space, latents: Tensor) -> dict[str, float]:
     return {
         "path": every.sum(-1).mean().item(),
         "largest_step": every.amax((1, 2, 3)).mean().item(),
-        "unevenness": (every.amax((1, 2, 3)) / every.mean((1, 2, 3))).mean().item(),
+        "unevenness": (every.amax((1, 2, 3)) / every.mean((1, 2, 3)).clamp_min(TINY)).mean().item(),
     }
 
 
@@ -167,7 +168,7 @@ def interpolations(space: Space, critic: nn.Module, first: Tensor, second: Tenso
         found[way] = {
             **{key: [value[key] for value in values] for key in values[0]},
             "step": steps.mean(1).tolist(),
-            "largest_step": (steps.amax(0) / steps.sum(0)).mean().item(),
+            "largest_step": (steps.amax(0) / steps.sum(0).clamp_min(TINY)).mean().item(),
         }
     return found
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pipeline.data import store
+from pipeline.data.errors import DataError
 from pipeline.gan import losses, network
 from pipeline.gan.average import Average
 from pipeline.gan.images import evaluation_split, stretched
@@ -18,6 +19,7 @@ from pipeline.gan.model import Scale, TrainedGan
 from pipeline.gan.penalties import gradient_norms, gradients, interpolate
 from pipeline.gan.settings import Training
 from pipeline.gan.trainer import Player, Trainer
+from pipeline.metrics.pictures import sharpness
 from pipeline.runtime import seeding, training, weights
 from pipeline.runtime.context import Context, Row
 from pipeline.runtime.errors import UserError
@@ -65,8 +67,8 @@ def train(data: Path, output: Path, settings: Training, context: Context) -> Non
         context: Where to compute.
 
     Raises:
-        UserError: If a batch is larger than the data set, if the network does not make images of its size, or if
-            training has diverged to numbers that are not finite.
+        UserError: If a batch is larger than the data set, if its images do not differ, if the network does not make
+            images of its size, or if training has diverged to numbers that are not finite.
     """
     loaded, schedule = store.load(data, context.device), settings.schedule
     pixels, (_, evaluation) = stretched(loaded, "train"), evaluation_split(loaded)
@@ -74,6 +76,7 @@ def train(data: Path, output: Path, settings: Training, context: Context) -> Non
         raise UserError(
             f"batch {schedule.batch} is larger than the {len(pixels)} training images of {loaded.card['name']}."
         )
+    _must_differ(loaded.card["name"], pixels, evaluation)
     scale = _scale(settings.network.network, pixels)
     images = Images(pixels, scale.encode(evaluation[:HELD_OUT]), scale)
     duration = Duration("step", schedule.steps, schedule.log_every, schedule.snapshots)
@@ -205,6 +208,21 @@ def held_out(trainer: Trainer, real: Tensor, random: torch.Generator, latent: in
     values = torch.stack([*distances, on_real.mean(), on_fake.mean(), norms.mean(), norms.std()]).tolist()
     names = ("test_jsd", "test_w1", "test_real", "test_fake", "gradient_norm", "gradient_norm_spread")
     return dict(zip(names, values, strict=True))
+
+
+def _must_differ(name: str, train: Tensor, evaluation: Tensor) -> None:
+    """Make sure that real images have distances and edges: those of generated images are divided by theirs.
+
+    Raises:
+        DataError: If all images are the same, or have no edges.
+    """
+    for images in (train, evaluation):
+        if (images == images[0]).all():
+            raise DataError(
+                f"data set {name}: {len(images):,} images, all the same; at least two that differ are needed."
+            )
+    if not any(sharpness(part / 255).any() for part in evaluation.split(HELD_OUT)):
+        raise DataError(f"data set {name}: none of its images has an edge; sharpness is compared with theirs.")
 
 
 def _scale(architecture: str, images: Tensor) -> Scale:

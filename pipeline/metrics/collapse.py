@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+TINY = 1e-300  # instead of the sum of no eigenvalues: features that are all 0 are all the same
+
 
 @torch.no_grad()
 def feature_std(features: Tensor) -> float:
@@ -39,4 +41,4 @@ def effective_rank(features: Tensor) -> float:
     unit = F.normalize(features.double())
     small = unit.T @ unit if unit.shape[1] <= len(unit) else unit @ unit.T  # the same eigenvalues but for zeros
     share = torch.linalg.eigvalsh(small / len(unit)).clamp_min(0)
-    return math.exp(torch.special.entr(share / share.sum()).sum().item())
+    return math.exp(torch.special.entr(share / share.sum().clamp_min(TINY)).sum().item())

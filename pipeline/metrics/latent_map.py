@@ -1,11 +1,11 @@
-"""Maps of latents in the plane by t-SNE, and how well latents and map separate the classes."""
+"""Maps of latents in the plane by t-SNE, and how well latents and map separate the classes.
+
+scikit-learn is imported inside functions: it takes a second, and few runs need it. Modules of this repository never are
+where a stage imports them, since one that is edited while the stage runs would be read after it was verified.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.manifold import TSNE
-from sklearn.metrics import adjusted_rand_score, silhouette_score
-from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 NEIGHBOURS = 10
@@ -23,6 +23,8 @@ def tsne(latents: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
 
     Reference: van der Maaten & Hinton, Visualizing Data using t-SNE, JMLR 9, 2008.
     """
+    from sklearn.manifold import TSNE
+
     with threadpool_limits(1):
         points = TSNE(perplexity=PERPLEXITY, init="pca", random_state=seed).fit_transform(latents)
     return np.asarray(points, np.float32)
@@ -40,6 +42,10 @@ def separation(points: NDArray[np.float32], labels: NDArray[np.int64], seed: int
         `knn_accuracy`, each point classified by its nearest others; `silhouette`, the mean over points with labels as
         clusters; `adjusted_rand_index` of the labels and k-means with as many clusters as classes.
     """
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import adjusted_rand_score, silhouette_score
+    from sklearn.neighbors import NearestNeighbors
+
     classes = len(np.unique(labels))
     with threadpool_limits(1):
         found = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(points).kneighbors(return_distance=False)

@@ -1,10 +1,13 @@
 """The file `metrics.json` of a scored run: its protocol, the numbers of each seed, their mean and their spread."""
 
 import json
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
+
+from pipeline.runtime.errors import UserError
 
 
 def write(output: Path, protocol: Mapping[str, Any], seeds: Mapping[str, Any], **more: Any) -> None:
@@ -15,9 +18,25 @@ def write(output: Path, protocol: Mapping[str, Any], seeds: Mapping[str, Any], *
         protocol: What was measured, on what and how, in words and numbers.
         seeds: For each seed nested dictionaries and lists of numbers, all of one shape.
         more: What is true of the run as a whole.
+
+    Raises:
+        UserError: If a number is not finite.
     """
+    if odd := next(_odd(seeds, "seed"), None):
+        raise UserError(
+            f"{odd} is not a finite number: training has diverged, or the images leave nothing to measure it by."
+        )
     metrics = {"protocol": protocol, **more, "seeds": seeds, "mean": mean(seeds), "spread": spread(seeds)}
     (output / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+
+
+def _odd(tree: Any, place: str) -> Iterator[str]:
+    """Find the places of numbers that are not finite."""
+    parts = tree.items() if isinstance(tree, Mapping) else enumerate(tree) if isinstance(tree, list) else ()
+    for key, part in parts:
+        yield from _odd(part, f"{place} {key}")
+    if isinstance(tree, float) and not math.isfinite(tree):
+        yield place
 
 
 def mean(seeds: Mapping[str, Any]) -> Any:

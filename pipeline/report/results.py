@@ -66,7 +66,9 @@ class Results:
         return rows.pivot(index=_counter(rows), columns="seed", values=column)
 
     def by_seed(self, plan: Plan, column: str) -> dict[str, list[float]]:
-        """Return one column of `history.csv` by seed."""
+        """Return one column of `history.csv` by seed, nothing where the run does not measure it."""
+        if column not in self.columns(plan):
+            return {}
         return {str(seed): curve.tolist() for seed, curve in self.curve(plan, column).items()}
 
     def curves(self) -> dict[str, pd.DataFrame]:
@@ -117,6 +119,8 @@ class Results:
             value = _at(metrics, ours.metric)
             if ours.metric.startswith("mean."):
                 spread, count = _at(metrics, ours.metric.replace("mean.", "spread.", 1)), len(metrics["seeds"])
+        elif ours.curve not in self.columns(plan):
+            return None
         else:
             curve = self.curve(plan, str(ours.curve))
             facts |= self._split(plan, str(ours.curve))

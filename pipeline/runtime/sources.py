@@ -65,17 +65,30 @@ def listing(script: str) -> Listing:
 def verify(stage: str) -> None:
     """Make sure that the modules and packages which a stage runs are those that DVC will record.
 
+    A stage does so before it starts and before its output moves into place. A list that is not right is removed, so
+    that DVC finds `plan` changed and makes it anew.
+
     Raises:
         UserError: If one changed after `plan` had listed them.
     """
     file = FOLDER / f"{stage}.yaml"
     if "DVC_STAGE" in os.environ and file.exists():
-        listed, found = (_entries(each) for each in (yaml.safe_load(file.read_text()), listing(f"stages/{stage}.py")))
+        _names.cache_clear()
+        listed, found = _listed(file), _entries(listing(f"stages/{stage}.py"))
         if changed := sorted(name for name in listed | found if listed.get(name) != found.get(name)):
+            file.unlink()
             verb = "has" if len(changed) == 1 else "have"
             raise UserError(
                 f"{stage}: {', '.join(changed)} {verb} changed since `plan` was run; rerun the same command."
             )
+
+
+def _listed(file: Path) -> dict[str, str]:
+    """Return the entries of a list that `plan` wrote; of a damaged one none."""
+    try:
+        return _entries(yaml.safe_load(file.read_text()))
+    except (yaml.YAMLError, UnicodeDecodeError, AttributeError, TypeError):
+        return {}
 
 
 def _entries(listed: Listing) -> dict[str, str]:

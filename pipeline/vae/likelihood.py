@@ -37,7 +37,7 @@ def score(data: Path, model: Path, output: Path, settings: Scoring, context: Con
         context: Where to compute.
 
     Raises:
-        DataError: If a map is asked for and the set has no labels.
+        DataError: If a map is asked for and the set has no labels, or too few images.
     """
     images, trained = store.load(data, context.device), models.load(model, context.device)
     first, shown = next(iter(trained.items()))

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pipeline.data.errors import DataError
 from pipeline.data.store import DataSet
 from pipeline.vae.objective import bernoulli_log_likelihood, saturating_cross_entropy
 
@@ -43,7 +44,8 @@ class Observation:
         """Return how images of `data` are observed; they are standardised by mean and variance of the training split.
 
         Raises:
-            DataError: If `likelihood` is `bernoulli` and the set has grey levels.
+            DataError: If `likelihood` is `bernoulli` and the set has grey levels, or if all pixels are equal and have
+                to be standardised.
         """
         images = data.binary("train") if likelihood == "bernoulli" else data.split("train")
         pixels, spacing, lowest = images[0].numel(), 1 / (data.levels - 1), 0.0
@@ -51,6 +53,8 @@ class Observation:
             spacing, lowest = 2 * spacing, -1.0
         if likelihood.endswith("standardised"):
             mean, std = _moments(images)
+            if std == 0:
+                raise DataError(f"data set {data.card['name']}: all pixels are equal and cannot be standardised.")
             spacing, lowest = 1 / std, -mean / std
         return cls(likelihood, pixels, spacing, lowest)
 

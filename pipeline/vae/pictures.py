@@ -10,7 +10,9 @@ from torch import Tensor
 
 from pipeline.data.errors import DataError
 from pipeline.data.store import DataSet
+from pipeline.metrics import latent_map
 from pipeline.metrics.likelihood import rows
+from pipeline.runtime.errors import UserError
 from pipeline.runtime.seeding import generator
 from pipeline.vae.model import Vae
 from pipeline.vae.objective import kl_analytic
@@ -89,13 +91,21 @@ def save_map(model: Vae, data: DataSet, seed: int, output: Path) -> dict[str, An
     """Store the t-SNE map of the test latents with their labels; return how well latents and map separate the classes.
 
     Raises:
-        DataError: If the set has no labels.
+        DataError: If the set has no labels, or too few images or classes.
+        UserError: If the encoder has collapsed.
     """
-    from pipeline.metrics import latent_map  # scikit-learn takes a second to import, and few runs need it
-
     if "test" not in data.labels:
         raise DataError(f"data set {data.card['name']} has no labels; a t-SNE map (tsne: true) needs them.")
-    z, labels = latents(model, data.split("test")).cpu().numpy(), data.labels["test"].cpu().numpy()
+    labels = data.labels["test"].cpu().numpy()
+    count, classes = len(labels), len(np.unique(labels))
+    if count <= latent_map.PERPLEXITY or not 1 < classes < count:
+        raise DataError(
+            f"data set {data.card['name']} has {count:,} test images of {classes:,} classes; a t-SNE map (tsne: true)"
+            f" needs more than {latent_map.PERPLEXITY:g} images, more than one class, and more images than classes."
+        )
+    z = latents(model, data.split("test")).cpu().numpy()
+    if (z == z[0]).all():
+        raise UserError("all test images have the same latent, of which no map can be made (tsne: true).")
     points = latent_map.tsne(z, seed)
     np.save(output / "map.npy", points)
     np.save(output / "map_labels.npy", labels)

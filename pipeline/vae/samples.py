@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from pipeline.data import store
+from pipeline.data.errors import DataError
 from pipeline.features import evaluator as evaluators
 from pipeline.features.pixels import quantised
 from pipeline.metrics import summary as metrics
@@ -30,10 +31,22 @@ def score(data: Path, model: Path, features: Path, output: Path, settings: Sampl
         output: Folder to write into.
         settings: How many images of each kind; of reconstructions at most as many as there are test images.
         context: Where to compute.
+
+    Raises:
+        DataError: If the evaluator takes no such images, or there are too few of them.
     """
-    images, evaluator = store.load(data, context.device), evaluators.load(features, context.device)
+    images = store.load(data, context.device)
+    evaluator = evaluators.load(features, context.device, images.card["shape"])
     test, count = images.split("test")[: settings.count], settings.count
+    least, setting = evaluator.scoring.least
+    if len(test) < least:
+        raise DataError(
+            f"data set {images.card['name']} has {len(test):,} test images to reconstruct; the evaluator needs at least"
+            f" {least:,}: make features.{setting} smaller."
+        )
     real = sharpness(images.unit(test)).mean().item()
+    if real == 0:
+        raise DataError(f"data set {images.card['name']}: its test images have no edges; sharpness compares with them.")
     seeds: dict[str, Any] = {}
     trained = models.load(model, context.device)
     for seed, each in trained.items():

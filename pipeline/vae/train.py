@@ -36,10 +36,11 @@ def train(data: Path, output: Path, settings: Training, context: Context) -> Non
         context: Where to train.
 
     Raises:
-        DataError: If the network takes no images of this size.
+        DataError: If the network takes no images of this size, or the set has no test split.
         UserError: If training has diverged to numbers that are not finite.
     """
     images, schedule = store.load(data, context.device), settings.schedule
+    images.split("test")  # without it nothing could be scored
     observation = Observation.of(settings.objective.likelihood, images)
     description = VaeDescription(settings.network, tuple(images.card["shape"]), observation, settings.precision)
     trainees = {weights.name(seed): partial(VaeTrainee, seed, images, description, settings) for seed in schedule.seeds}

@@ -39,7 +39,7 @@ def test_the_form_of_a_penalty_does_not_reach_runs_that_have_none(key, value):
 
 
 def test_scoring_does_not_reach_training_and_training_does_not_reach_scoring():
-    assert {address.split("@")[0] for address in changed("gan", "samples", 500)} == {"score_gan"}
+    assert {address.split("@")[0] for address in changed("gan", "samples", 1200)} == {"score_gan"}
     assert {address.split("@")[0] for address in changed("gan", "batch", 16)} == {"train_gan"}
     assert changed("dirac", "frames", 10) == {"animate"}
     assert changed("dirac", "steps", 1000) == {"dirac"}

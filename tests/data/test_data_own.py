@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.config.data import settings_of
@@ -93,8 +95,16 @@ def test_splits_can_be_named(checkout, made):
         ({"train_images": np.zeros((4, 8, 8))}, {}, "float64; bytes"),
         ({"train_images": np.zeros((4, 8, 8, 8), np.uint8)}, {}, r"shape \(4, 8, 8, 8\)"),
         ({"train_images": np.zeros((0, 8, 8), np.uint8)}, {}, r"shape \(0, 1, 8, 8\)"),
-        ({"train_images": BLACK, "train_labels": np.zeros(3, int)}, {}, "one whole number"),
-        ({"train_images": BLACK, "train_labels": np.full(4, -1)}, {}, "one whole number"),
+        ({"train_images": BLACK, "train_labels": np.zeros(3, int)}, {}, r"int64 \(3,\); one whole number or text"),
+        ({"train_images": BLACK, "train_labels": np.zeros(4)}, {}, "float64"),
+        ({"train_images": BLACK, "train_labels": np.zeros((4, 1), int)}, {}, r"int64 \(4, 1\)"),
+        ({"train_images": BLACK, "train_labels": np.full(4, -1)}, {}, "train_labels: -1; one whole number from 0 on"),
+        ({"train_images": BLACK, "train_labels": np.array(["cat", "", "dog", "cat"])}, {}, "an empty text"),
+        ({"train_images": BLACK, "train_labels": np.array(["a\nb"] * 4)}, {"test_share": 0.5}, "cannot be printed"),
+        ({"train_images": BLACK, "valid_images": BLACK, "val_images": BLACK}, {}, "val_images: left over"),
+        ({"train_images": BLACK, "validation_images": BLACK}, {}, "validation_images: left over"),
+        ({"train_images": BLACK, "test_labels": np.zeros(4, int)}, {}, "test_labels: left over"),
+        ({"train_images": BLACK, "mean": BLACK}, {"splits": {"train": "train"}}, "mean: left over"),
         ({"images": BLACK}, {}, "has no split train"),
         ({"train_images": BLACK}, {"splits": {"train": "trian"}}, "no split trian; it has train"),
         ({"train_images": BLACK}, {"test_share": 0.01}, "leave one split empty"),
@@ -131,7 +141,7 @@ def test_the_mirror_comes_before_the_checkout(checkout, made, tmp_path, monkeypa
 
 def pictures(folder: Path, **counts: int) -> None:
     for name, count in counts.items():
-        (folder / name).mkdir(parents=True)
+        (folder / name).mkdir(parents=True, exist_ok=True)
         for k in range(count):
             colour = (k, 200, 0) if name == "cat" else (k, 0, 200)
             Image.new("RGB", (30, 20), colour).save(folder / name / f"{k}.png")
@@ -155,8 +165,101 @@ def test_a_folder_with_something_else_in_it(checkout, made):
     with pytest.raises(DataError, match=r"notes\.txt: no picture"):
         made("own", "folder", size=16)
     shutil.rmtree(checkout / "own" / "train" / "cat")
-    with pytest.raises(DataError, match="own/train: no pictures"):
+    with pytest.raises(DataError, match="own: has no split train; it has none"):
         made("own", "folder", size=16)
+
+
+HIDDEN = (".DS_Store", ".ipynb_checkpoints/x.png", "__MACOSX/cat/._1.png", "Thumbs.db", "desktop.ini", "._0.png")
+ODD = ("loose.png", "deeper/2020/x.png", "README.md")
+
+
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    counts=st.dictionaries(st.sampled_from(["ant", "b-c", "b", "Zebra", "ä"]), st.integers(1, 3), min_size=1),
+    linked=st.sets(st.sampled_from(["ant", "b", "Zebra"])),
+    hidden=st.sets(st.tuples(st.sampled_from(["", "train/", "train/new/"]), st.sampled_from(HIDDEN))),
+    odd=st.sampled_from(["", *ODD]),
+)
+def test_what_is_read_is_what_is_checksummed(checkout, made, tmp_path, counts, linked, hidden, odd):
+    for old in (checkout / "own", tmp_path / "elsewhere"):
+        shutil.rmtree(old, ignore_errors=True)
+    files = []
+    for name, count in counts.items():
+        folder = checkout / "own" / "train" / name
+        if name in linked:
+            (tmp_path / "elsewhere" / name).mkdir(parents=True)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.symlink_to(tmp_path / "elsewhere" / name)
+        pictures(checkout / "own" / "train", **{name: count})
+        files += [folder / f"{k}.png" for k in range(count)]
+    before = checksum.of(checkout / "own")
+    for place, name in hidden:
+        if place != "train/new/" or name in HIDDEN[:2]:
+            (checkout / "own" / place / name).parent.mkdir(parents=True, exist_ok=True)
+            (checkout / "own" / place / name).write_bytes(b"no picture")
+    assert checksum.of(checkout / "own") == before
+    if odd:
+        (checkout / "own" / "train" / odd).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / "own" / "train" / odd).write_bytes(files[0].read_bytes())
+        with pytest.raises(DataError, match=f"train/{odd}: left over"):
+            made("own", "folder", size=4)
+        return
+    if len(files) > 3:
+        card = made("own", "folder", size=4, test_share=0.5)[1]
+        assert sum(card["counts"].values()) == len(files) and card["classes"] == sorted(counts)
+    for file in files:
+        content = file.read_bytes()
+        file.write_bytes(content + b"x")
+        assert checksum.of(checkout / "own") != before
+        file.write_bytes(content)
+
+
+def test_links_that_lead_nowhere_or_round_in_circles_are_named(checkout, made):
+    pictures(checkout / "own" / "train", cat=2)
+    (checkout / "own" / "train" / "dog").symlink_to(checkout / "nowhere")
+    with pytest.raises(DataError, match="train/dog: a link that leads nowhere"):
+        made("own", "folder", size=4)
+    (checkout / "own" / "train" / "dog").unlink()
+    (checkout / "own" / "train" / "dog").symlink_to(checkout / "own")
+    with pytest.raises(DataError, match="train/dog: a link to a folder that it lies in"):
+        made("own", "folder", size=4)
+
+
+def test_splits_that_are_not_named_are_left_out_on_purpose(checkout, made):
+    pictures(checkout / "own" / "training", cat=4)
+    pictures(checkout / "own" / "extra", dog=4)
+    assert made("own", "folder", size=4, test_share=0.5, splits={"train": "training"})[1]["classes"] == ["cat"]
+    images, labels = arrays(12, (8, 8))
+    saved(checkout / "more", train_images=images, train_labels=labels, extra_images=images, extra_labels=labels)
+    with pytest.raises(DataError, match="extra_images, extra_labels: left over"):
+        made("more")
+    assert made("more", splits={"train": "train"}, test_share=0.25)[1]["counts"] == {"train": 9, "test": 3}
+
+
+NUMBERS = st.lists(st.integers(0, 2**63 - 1) | st.integers(0, 3), min_size=2, max_size=8)
+TEXTS = st.lists(st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=4), min_size=2, max_size=8)
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(labels=st.lists(NUMBERS, min_size=2, max_size=3) | st.lists(TEXTS, min_size=2, max_size=3))
+def test_classes_are_the_labels_that_occur(checkout, made, labels):
+    shutil.rmtree(checkout / "own", ignore_errors=True)
+    splits = dict(zip(("train", "test", "valid"), map(np.array, labels), strict=False))
+    images = {f"{split}_images": np.zeros((len(part), 4, 4), np.uint8) for split, part in splits.items()}
+    saved(checkout / "own", **images, **{f"{split}_labels": part for split, part in splits.items()})
+    found, card = made("own")
+    assert card["classes"] == [str(value) for value in sorted({value for part in labels for value in part})]
+    for split, part in splits.items():
+        assert [card["classes"][k] for k in found[f"{split}_labels"]] == [str(value) for value in part.tolist()]
+
+
+def test_labels_of_one_kind_in_all_splits(checkout, made):
+    own = {"train_images": BLACK, "train_labels": np.arange(4), "test_images": BLACK}
+    for labels, message in ({"test_labels": np.array(["a"] * 4)}, "those of another are texts"), ({}, "has none"):
+        shutil.rmtree(checkout / "own", ignore_errors=True)
+        saved(checkout / "own", **own, **labels)
+        with pytest.raises(DataError, match=message):
+            made("own")
 
 
 def test_the_checksum_of_a_folder_is_what_the_shell_says(tmp_path):

@@ -4,7 +4,9 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
 from scipy.io import savemat
 
 from pipeline.data import readers
@@ -155,3 +157,99 @@ def test_grey_pictures():
 def test_what_is_no_picture_is_named(content):
     with pytest.raises(DataError, match=r"bird\.jpg: no picture"):
         readers.picture(content, "bird.jpg", 32, crop=True)
+
+
+def flat(mode: str, grey: int, alpha: int) -> Image.Image:
+    """A picture of one grey value in some mode of Pillow's."""
+    rows = np.full((12, 12), grey, np.uint8)
+    whole = Image.fromarray(rows)
+    match mode:
+        case "I;16" | "I;16B" | "I;16L":
+            kind = "<u2" if mode == "I;16L" else ">u2" if mode == "I;16B" else "u2"
+            return Image.frombytes(mode, (12, 12), (rows.astype(kind) * 257).astype(kind).tobytes())
+        case "I":
+            return Image.fromarray(rows.astype(np.int32) * 257)
+        case "F":
+            return Image.fromarray(rows / np.float32(255))
+        case "CMYK":
+            return Image.merge("CMYK", [Image.new("L", (12, 12))] * 3 + [ImageOps.invert(whole)])
+        case "LA" | "RGBA":
+            return Image.merge(mode, [whole] * (len(mode) - 1) + [Image.new("L", (12, 12), alpha)])
+        case "PA":
+            picture = Image.new("PA", (12, 12), (0, alpha))
+            picture.putpalette([grey] * 3)
+            return picture
+        case _:
+            return whole.convert(mode)
+
+
+DEEP = ("I", "F", "I;16", "I;16B", "I;16L")
+FORMATS = ("PNG", "TIFF", "PPM", "TGA", "JPEG2000", "BMP")
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    mode=st.sampled_from(["1", "L", "P", "RGB", "CMYK", "YCbCr", "LAB", "HSV", "LA", "RGBA", "PA", *DEEP]),
+    kind=st.sampled_from(FORMATS),
+    grey=st.integers(0, 255),
+    alpha=st.integers(0, 255),
+    channels=st.sampled_from([1, 3]),
+)
+def test_every_mode_is_read_as_what_it_shows_or_refused(mode, kind, grey, alpha, channels):
+    grey = 255 * (grey > 127) if mode == "1" else grey
+    transparent = mode in ("LA", "RGBA", "PA") and kind not in ("PPM", "BMP")  # which store no alpha
+    try:
+        content = encoded(flat(mode, grey, alpha), kind)
+    except (OSError, KeyError, ValueError):
+        return  # no such files
+    shown = (grey * alpha + 255 * (255 - alpha)) / 255 if transparent else grey
+    try:
+        read = readers.picture(content, "x", 8, crop=True, channels=channels)
+    except DataError as error:
+        assert mode in ("I", "F", "LAB", "HSV") and "are needed" in str(error)
+    else:
+        assert read.shape == (channels, 8, 8) and abs(read - shown).max() <= 2
+
+
+@pytest.mark.parametrize("sixteen", [False, True])
+def test_a_ramp_stays_a_ramp(sixteen):
+    ramp = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (64, 1))
+    content = encoded(Image.fromarray(ramp.astype(np.uint16) * 257 if sixteen else ramp), "PNG")
+    read = readers.picture(content, "x", 64, crop=True)
+    assert np.array_equal(read, np.stack([ramp] * 3))
+
+
+@pytest.mark.parametrize(
+    ("image", "kind", "options", "message"),
+    [
+        (Image.new("L", (9, 9)), "GIF", {"save_all": True, "append_images": [Image.new("L", (9, 9), 9)]}, "several"),
+        (Image.fromarray(np.full((9, 9), 300, np.uint16)), "PNG", {"transparency": 300}, "one of its colours"),
+        (Image.fromarray(np.full((9, 9), 300, np.uint16)), "TIFF", {"tiffinfo": {262: 0}}, "from black to white"),
+        (Image.new("F", (9, 9)), "TIFF", {}, "its pixels are F; 8 or 16 bits"),
+    ],
+)  # fmt: skip
+def test_pictures_that_would_be_read_wrongly_are_refused(image, kind, options, message):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    with pytest.raises(DataError, match=message):
+        readers.picture(buffer.getvalue(), "x", 8, crop=True)
+
+
+def test_one_transparent_colour():
+    image = Image.new("P", (8, 8), 1)
+    image.putpalette([0, 0, 0, 200, 0, 0])
+    image.paste(0, (0, 0, 4, 8))
+    for kind in ("PNG", "GIF"):
+        buffer = io.BytesIO()
+        image.save(buffer, kind, transparency=0)
+        read = readers.picture(buffer.getvalue(), "x", 8, crop=True)
+        assert (read[:, :, :4] == 255).all() and (read[0, :, 4:] == 200).all() and not read[1:, :, 4:].any()
+
+
+def test_a_cameras_note_turns_own_pictures_alone():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    buffer = io.BytesIO()
+    stripes(30, 30).save(buffer, "PNG", exif=exif)
+    stored, turned = (readers.picture(buffer.getvalue(), "x", 30, crop=True, upright=up) for up in (False, True))
+    assert np.array_equal(turned, stored.transpose(0, 2, 1)) and not np.array_equal(turned, stored)

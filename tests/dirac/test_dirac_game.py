@@ -150,3 +150,20 @@ def test_the_twenty_games_of_the_default_profile(tmp_path):
     assert paths.shape == (20, 5001, 3)
     assert np.isfinite(paths).all()
     assert 0.5 < metrics["initial_radius"] < 1.5  # sqrt(psi0^2 + theta^2) of two normal numbers with deviation 0.7
+
+
+@pytest.mark.parametrize("rate", [2.0, 50.0, 1e300])
+def test_games_that_leave_every_bound_diverge_in_finite_numbers(tmp_path, rate):
+    games = {"r1": Game("w1", "r1", 1.0, False), "strong": Game("jsd", "r1", 9.0, True)}
+    play_and_measure(tmp_path, Games(games, 1000, rate, 0.9, 3, 0.7, 0))
+    text = (tmp_path / "metrics.json").read_text()
+    assert "NaN" not in text and "Infinity" not in text
+    for game in json.loads(text)["games"].values():
+        assert game["verdict"] == "diverges" and game["radius"]["median"] == outcome.FAR
+    assert np.isfinite(np.load(tmp_path / "trajectories.npy")).all()
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-14, 1e-200])
+def test_games_that_start_in_rounding_have_a_rate(size):
+    assert math.isfinite(outcome.decay_rate(np.full((200, 3), size), 50))
+    assert outcome.decay_rate(np.where(np.arange(200)[:, None] < 50, 1.0, np.full((200, 3), size)), 50) > 0

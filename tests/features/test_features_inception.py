@@ -58,7 +58,7 @@ def test_random_weights_run_the_whole_path_and_are_never_called_fid(dots, cpu, t
     assert metrics["protocol"]["names"]["frechet_distance"] == "FD (random Inception)"
     assert "random weights sha256" in metrics["protocol"]["feature_network"]
     assert metrics["floor"]["images"] == 4 and metrics["noise"]["frechet_distance"] > 0
-    assert evaluator.load(output, cpu).features.shape == (4, 2048)
+    assert evaluator.load(output, cpu, (3, 16, 16)).features.shape == (4, 2048)
 
 
 def small(folder, count):

@@ -299,5 +299,5 @@ def test_a_set_without_a_test_split_is_trained_on_and_scored_and_the_protocol_sa
     metrics = json.loads((output / "metrics.json").read_text())
     assert metrics["protocol"]["split"] == "train"
     assert list(metrics["seeds"]["0"]["snapshots"]) == ["2", "4"]
-    real = RealStatistics.of(evaluator.load(features, CPU), store.load(data, CPU).split("train"))
+    real = RealStatistics.of(evaluator.load(features, CPU, (1, 16, 16)), store.load(data, CPU).split("train"))
     assert metrics["real"]["shares"] == real.summary()["shares"]

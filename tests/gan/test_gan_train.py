@@ -322,3 +322,21 @@ def test_a_short_training_in_bf16_ends_near_that_in_fp32(data, tmp_path, name):
 def test_tf32_is_fp32_on_a_cpu(data, tmp_path):
     first, second = (train(data, tmp_path / p, replace(SETTINGS, precision=p)) for p in ("fp32", "tf32"))
     assert contents(first) == contents(second)
+
+
+@pytest.mark.parametrize(
+    ("train_images", "test_images", "message"),
+    [
+        (None, np.full((1, 3, 32, 32), 9, np.uint8), "1 images, all the same; at least two that differ"),
+        (None, np.full((12, 3, 32, 32), 9, np.uint8), "12 images, all the same"),
+        (np.full((30, 3, 32, 32), 9, np.uint8), None, "30 images, all the same"),
+        (None, np.arange(36, dtype=np.uint8).reshape(12, 3, 1, 1).repeat(32, 2).repeat(32, 3), "has an edge"),
+    ],
+)
+def test_images_that_nothing_can_be_compared_with_are_refused(data, tmp_path, train_images, test_images, message):
+    folder = shutil.copytree(data, tmp_path / "degenerate")
+    for split, images in (("train", train_images), ("test", test_images)):
+        if images is not None:
+            np.save(folder / f"{split}_images.npy", images)
+    with pytest.raises(UserError, match=message):
+        train(folder, tmp_path)

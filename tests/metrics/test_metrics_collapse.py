@@ -44,3 +44,7 @@ def test_fewer_features_than_dimensions():
 def test_standard_deviation_on_numbers_small_enough_to_do_by_hand():
     # unit vectors (1, 0) and (0, 1): each channel is 1, 0 with sd sqrt(1/2); times sqrt(2) is 1
     assert feature_std(torch.tensor([[3.0, 0.0], [0.0, 0.5]])) == pytest.approx(1)
+
+
+def test_features_that_are_all_zero_are_all_the_same():
+    assert effective_rank(torch.zeros(5, 3)) == pytest.approx(1) and feature_std(torch.zeros(5, 3)) == 0

@@ -54,8 +54,23 @@ def test_what_has_changed_since_the_plan_is_named(repository, monkeypatch):
     monkeypatch.setitem(os.environ, "DVC_STAGE", "s")
     with pytest.raises(UserError, match=r"^s: numpy has changed since `plan` was run; rerun the same command\.$"):
         sources.verify("s")
+    assert not (folder / "sources/s.yaml").exists()  # so that DVC runs `plan` again
+    versions["numpy"] = "2.4.6"
+    (folder / "sources/s.yaml").write_text(yaml.safe_dump(sources.listing("stages/s.py")))
+    versions["numpy"] = "9.9.9"
     (folder / "pipeline/a.py").write_text("import scipy")
     versions["scipy"] = "1.0"
     sources._names.cache_clear()
     with pytest.raises(UserError, match=r"numpy, pipeline/a\.py, scikit-learn, scipy have changed"):
         sources.verify("s")
+
+
+@pytest.mark.parametrize("damage", ["", "modules: [", "- a", "modules: 3", "\0", "modules:\n  x"])
+def test_a_damaged_list_is_made_anew(repository, monkeypatch, damage):
+    folder, _ = repository
+    (folder / "sources").mkdir()
+    (folder / "sources/s.yaml").write_text(damage)
+    monkeypatch.setitem(os.environ, "DVC_STAGE", "s")
+    with pytest.raises(UserError, match="have changed since `plan` was run"):
+        sources.verify("s")
+    assert not (folder / "sources/s.yaml").exists()

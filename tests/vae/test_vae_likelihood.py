@@ -1,4 +1,5 @@
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -6,9 +7,13 @@ import pytest
 import torch
 
 from pipeline.data import store
+from pipeline.data.errors import DataError
+from pipeline.data.store import DataSet
+from pipeline.metrics import latent_map
 from pipeline.metrics.likelihood import rows
 from pipeline.runtime.checkpoint import Checkpoint
 from pipeline.runtime.context import Context
+from pipeline.runtime.errors import UserError
 from pipeline.vae import model as models
 from pipeline.vae import pictures
 from pipeline.vae.likelihood import score
@@ -119,3 +124,31 @@ def test_latents_and_pictures_do_not_depend_on_how_many_are_computed_at_once(bui
     monkeypatch.setattr(pictures, "rows", lambda device: 7)
     torch.testing.assert_close(pictures.latents(model, data.split("test")), whole)
     assert pictures.squared_error(model, data) == pytest.approx(error)
+
+
+COUNTS = [(30, 2, False), (31, 2, True), (31, 1, False), (31, 30, True), (31, 31, False), (50, 50, False)]
+
+
+@pytest.mark.parametrize(("count", "classes", "enough"), COUNTS)
+def test_a_map_of_too_few_images_or_classes_is_refused(build, tmp_path, count, classes, enough):
+    """What is refused is what t-SNE and the measures of separation cannot do, and nothing else."""
+    images = torch.randint(2, (count, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(count) % classes
+    data = DataSet({"name": "few", "levels": 2}, {"test": images}, {"test": labels})
+    with (
+        nullcontext() if enough else pytest.raises(DataError, match=f"few has {count} test images of {classes} classes")
+    ):
+        assert pictures.save_map(build(), data, 0, tmp_path)["map"]
+    if not enough and count > 30:
+        with pytest.raises(ValueError, match="Number of labels"):
+            latent_map.separation(images.flatten(1).numpy(), labels.numpy(), 0)
+
+
+def test_no_map_of_an_encoder_that_has_collapsed(build, tmp_path):
+    model = build()
+    for parameter in model.parameters():
+        torch.nn.init.zeros_(parameter)
+    images = torch.randint(2, (40, 1, 28, 28), dtype=torch.uint8)
+    data = DataSet({"name": "x", "levels": 2}, {"test": images}, {"test": torch.arange(40) % 2})
+    with pytest.raises(UserError, match="all test images have the same latent"):
+        pictures.save_map(model, data, 0, tmp_path)

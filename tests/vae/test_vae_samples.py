@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline.data.errors import DataError
 from pipeline.data.store import DataSet
 from pipeline.features.evaluator import Evaluator, Scoring
 from pipeline.features.network import FeatureNetwork
@@ -48,9 +49,9 @@ class Grey(nn.Module):
 
 @pytest.fixture
 def scored(monkeypatch, tmp_path):
-    def run(decoder, count=60):
-        monkeypatch.setattr(samples.store, "load", lambda folder, device: DATA)
-        monkeypatch.setattr(samples.evaluators, "load", lambda folder, device: evaluator())
+    def run(decoder, count=60, data=DATA):
+        monkeypatch.setattr(samples.store, "load", lambda folder, device: data)
+        monkeypatch.setattr(samples.evaluators, "load", lambda folder, device, shape: evaluator())
         monkeypatch.setattr(samples.models, "load", lambda folder, device: {7: autoencoder(decoder)})
         samples.score(tmp_path, tmp_path, tmp_path, tmp_path, SampleScoring(count), Context(CPU, tmp_path))
         return json.loads((tmp_path / "metrics.json").read_text())
@@ -72,3 +73,18 @@ def test_pictures_that_are_all_the_same_are_not_sharp_and_of_one_class(scored):
         assert metrics["seeds"]["7"][kind]["sharpness"] == 0
         assert metrics["seeds"]["7"][kind]["inception_score"] == pytest.approx(1)
     assert metrics["protocol"]["images"] == 40 and metrics["protocol"]["reconstructed"] == 40
+
+
+@pytest.mark.parametrize(
+    ("test", "message"),
+    [
+        (
+            TEST[:9],
+            "data set noise has 9 test images to reconstruct; the evaluator needs at least 10: .*kid_subset_size",
+        ),
+        (torch.full_like(TEST, 7), "its test images have no edges"),
+    ],
+)
+def test_images_that_cannot_be_scored_are_refused_first(scored, test, message):
+    with pytest.raises(DataError, match=message):
+        scored(Grey(), data=DataSet(CARD, {"train": TEST, "test": test}, {}))

@@ -29,26 +29,29 @@ SAMPLES = (1, rules.TRAINED, 1000)  # of the Monte-Carlo KL whose operations are
 def write(results: Results, reported: Reported, out: Path) -> Content:
     """Show every finished run of these networks."""
     trained, scored = (autoencoders.of(results, stage, NETWORKS) for stage in ("train_vae", "likelihood"))
-    metrics = {plan.run: results.metrics(plan) for plan in scored}
+    every = {plan.run: results.metrics(plan) for plan in scored}
+    metrics = {run: found for run, found in every.items() if "elbo" in found["mean"]}
+    bounded = [plan for plan in scored if plan.run in metrics]
     protocols: dict[str, list[str]] = {}
     for run, found in metrics.items():
         protocols.setdefault(found["protocol"]["elbo"], []).append(run)
-    layers = _layers(results, scored, metrics)
+    layers = _layers(results, bounded, metrics)
     values = {
         "settings": settings(trained),
-        "about": _curves(results, trained, out) if trained else "",
+        "about": _curves(results, trained, out),
         "printed": _printed(results, reported, out),
         "scores": metrics,
         "bits": autoencoders.bits(metrics),
         "protocols": protocols,
-        "sets": _likelihood(results, scored, metrics, out) if scored else "",
+        "unbounded": {run: found["protocol"]["elbo"] for run, found in every.items() if run not in metrics},
+        "sets": _likelihood(results, bounded, metrics, out) if bounded else "",
         "layers": layers,
         "pictures": [autoencoders.decoded(results, plan, out) for plan in scored],
     }
     headlines: dict[str, float] = {}
     for run, found in metrics.items():
         mean, most = found["mean"], _counts(found)[-1]
-        headlines |= {f"vae.{run}.{split}_elbo": mean["elbo"][split] for split in ("valid", "test")}
+        headlines |= {f"vae.{run}.{split}_elbo": mean["elbo"][split] for split in mean["elbo"]}
         headlines[f"vae.{run}.log_likelihood_{most}"] = mean["log_likelihood"][most]["value"]
     return Content(values, headlines, _claims(results, reported, metrics, layers))
 
@@ -130,9 +133,9 @@ def _layers(results: Results, plans: Sequence[Plan], metrics: dict[str, Any]) ->
     kin = {run: _kin(trainings[run]) for run in layers}
     families = {kin[run] for run in layers if layers[run]}
     runs = [run for run in layers if kin[run] in families and trainings[run].settings["kl"] != "monte_carlo"]
-    if not runs:
+    shared = set.intersection(*(set(_counts(metrics[run])) for run in runs)) if runs else set[str]()
+    if not shared:
         return None
-    shared = set.intersection(*(set(_counts(metrics[run])) for run in runs))
     runs.sort(key=lambda run: (metrics[run]["protocol"]["data"], layers[run]))
     plain = {kin[run]: _elbos(metrics[run]) for run in runs if not layers[run]}
     gains = {run: gain(plain[kin[run]], _elbos(metrics[run])) for run in runs if layers[run] and kin[run] in plain}
@@ -145,13 +148,21 @@ def _elbos(metrics: dict[str, Any]) -> list[float]:
 
 def _curves(results: Results, plans: Sequence[Plan], out: Path) -> str:
     """Plot the validation -ELBO (F01), and the ELBO on validation and training images (F03); say what is shown."""
-    negative = lines(results, plans, "valid_elbo", -1)
+    splits = {
+        plan.run: next((s for s in ("valid", "test") if f"{s}_elbo" in results.columns(plan)), "") for plan in plans
+    }
+    plans = [plan for plan in plans if splits[plan.run]]
+    if not plans:
+        return ""
+    held_out = [(plan, f"{splits[plan.run]}_elbo") for plan in plans]
+    negative = [curve for plan, column in held_out for curve in lines(results, [plan], column, -1)]
     figures.curves(out / "figures/vae/negative_elbo.png", negative, f"validation -ELBO ({NATS})")
     train = lines(results, plans, "train_loss", -1)
     thin = [Curve(f"{c.label}, training", c.values.iloc[1:], {**c.look, "linewidth": 0.7}) for c in train]
-    both = [*lines(results, plans, "valid_elbo"), *thin]
+    both = [*(curve for plan, column in held_out for curve in lines(results, [plan], column)), *thin]
     figures.curves(out / "figures/vae/elbo.png", both, f"ELBO ({NATS})")
-    return about(plans)
+    tested = [run for run, split in splits.items() if split == "test"]
+    return about(plans) + (f" Without a validation split, on the test split: {', '.join(tested)}." if tested else "")
 
 
 def _printed(results: Results, reported: Reported, out: Path) -> dict[str, Any] | None:

@@ -1,0 +1,45 @@
+"""Whether every score gets as many images as it needs: what no section of params.yaml can know by itself."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pipeline.features.settings import Scoring
+from pipeline.runtime.plan import Plan
+from pipeline.runtime.settings import build
+
+COUNTED = {
+    "features": ("features", ("samples",)),
+    "score_gan": ("gan", ("samples", "final_samples")),
+    "score_samples": ("samples", ("count",)),
+}
+"""Stages that score images by an evaluator: their sections, and the hyperparameters that say how many images."""
+
+
+def check(plans: Sequence[Plan], params: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for every hyperparameter that gives an evaluator fewer images than it needs.
+
+    What a family's top level says is named once, whatever number of runs inherit it.
+
+    Args:
+        plans: All plans.
+        params: What they were expanded from.
+    """
+    evaluators = {plan.run: build(Scoring, plan.settings["scoring"]) for plan in plans if plan.stage == "features"}
+    sentences = [
+        sentence for plan in plans if plan.stage in COUNTED for sentence in _sentences(plan, evaluators, params)
+    ]
+    return list(dict.fromkeys(sentences))
+
+
+def _sentences(plan: Plan, evaluators: Mapping[str, Scoring], params: Mapping[str, Any]) -> Iterator[str]:
+    section, keys = COUNTED[plan.stage]
+    evaluator = plan.run if plan.stage == "features" else plan.inputs["features"].rpartition("/")[2]
+    least, reason = evaluators[evaluator].least
+    counts = {key: plan.settings[key] for key in keys}
+    for key, count in counts.items():
+        inherited = params[section].get(key) == count and key not in params[section]["runs"][plan.run]
+        place = f"{section}.{key}" if inherited else f"{section}.runs.{plan.run}.{key}"
+        if count < least:
+            yield f"{place}: {count:,} images; the evaluator {evaluator} needs at least {least:,} (features.{reason})"
+        elif key == "final_samples" and count < counts["samples"]:
+            yield f"{place}: {count:,} images; at least the {counts['samples']:,} of samples are needed"
