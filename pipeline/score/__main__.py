@@ -57,7 +57,7 @@ def score(place: Path, features: Path, device: torch.device, resize: bool = Fals
         )
     description = settings.read(features / "network.json", EvaluatorDescription)
     images = pictures.read(place, pictures.Wanted.of(features.name, description), resize)
-    evaluator = evaluators.load(features, device)
+    evaluator = evaluators.load(features, device, images.shape[1:])
     notes = pictures.check(images, evaluator)
     beside = json.loads((features / "metrics.json").read_text())
     found = evaluator.score(torch.from_numpy(images).to(device))
