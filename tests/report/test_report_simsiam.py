@@ -52,12 +52,12 @@ def score(
         (COLLAPSED | {"feature_std": 0.9}, "collapsed"),  # two opposite points
         (COLLAPSED | {"effective_rank": 3.0}, "collapsed"),
         (COLLAPSED | {"feature_std": 0.9, "effective_rank": 9.0}, "undertrained"),
-        (COLLAPSED | {"loss": -0.89}, "undertrained"),
-        (COLLAPSED | {"loss": -0.89, "knn": 24.9}, "not learning"),
+        (COLLAPSED | {"loss": -0.89}, "not learning"),
+        (COLLAPSED | {"loss": -0.25, "knn": 31.0}, "not learning"),  # as flat as an untrained network's features
         (HEALTHY | {"loss": -0.95}, "healthy"),
         (HEALTHY | {"knn": 29.9}, "undertrained"),
         (HEALTHY | {"knn": 24.9}, "not learning"),
-        (HEALTHY | {"feature_std": 0.1}, "undertrained"),
+        (HEALTHY | {"feature_std": 0.1}, "not learning"),
     ],
 )
 def test_verdicts(change: dict[str, float], expected: str) -> None:
@@ -97,6 +97,13 @@ def test_claims_fail_where_it_is_not() -> None:
     assert assessed(chance=10.0)["C21"] == assessed(chance=10.0)["C22"] == "confirmed in part (0 of 2 seeds)"
     assert assessed(fixed_predictor=[COLLAPSED, HEALTHY])["C23"] == "not confirmed (0 of 2 seeds)"
     assert assessed(fixed_predictor=[IDLE, IDLE | {"loss": -0.7}])["C23"] == "confirmed in part (1 of 2 seeds)"
+
+
+def test_an_accuracy_that_still_rises_is_undertrained() -> None:
+    known = score(**HEALTHY | {"knn": 22.0})
+    assert verdict(known) == "not learning"
+    known["knn"]["best"] = 22.0
+    assert verdict(known) == "undertrained"
 
 
 def test_a_short_training_is_undertrained_and_carries_no_verdict() -> None:

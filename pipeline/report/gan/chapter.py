@@ -1,7 +1,7 @@
 """Generative adversarial networks: scores with their protocols, metric against distance, samples, latent studies."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -23,6 +23,10 @@ from pipeline.runtime.plan import Plan
 from pipeline.runtime.settings import build
 
 COVERED = "% of noise's distance covered"
+OBJECTIVE = (
+    "loss", "penalty", "penalty_weight", "penalty_interval", "penalty_points", "r1_axis", "spectral_norm", "seeds",
+)  # fmt: skip
+"""Settings that make the games which are compared, and the seeds."""
 OUTPUTS = (-6.0, 3.0, 6.0)  # of a critic for a fake that it rejects, and for two that it accepts
 
 
@@ -36,6 +40,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     ]
     evaluators = {run.name: run.evaluator for run in runs}
     seeds = {run.name: _seeds(results, run) for run in runs}
+    unlike = [_unlike([run for run in runs if run.name in names]) for names in (rules.GRID, rules.CUB)]
     values = {
         "settings": settings([run.train for run in runs]),
         "scores": {run.name: run.metrics for run in runs},
@@ -49,6 +54,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         "covered": {run.name: _facts(results, run, seeds[run.name])[COVERED] for run in runs},
         "least_covered": reported.claims["C10"].here[COVERED],
         "fewest": FEWEST,
+        "unlike": {names: keys for names, keys in unlike if keys},
         "sheets": {run.name: figures.sheets(results, run, out) for run in runs},
         "weights": figures.WEIGHTS,
     }
@@ -86,6 +92,13 @@ def _claims(
         test("C63", rules.rejected, {"": gradients}),
         test("C64", rules.accepted, {"": gradients}),
     ]
+
+
+def _unlike(runs: Sequence[Scored]) -> tuple[str, list[str]]:
+    """Return the names of runs that claims compare, and settings that differ besides loss and regulariser."""
+    known = [run.train.settings for run in runs]
+    keys = [key for key in (known[0] if known else {}) if key not in OBJECTIVE]
+    return ", ".join(run.name for run in runs), [k for k in keys if any(each[k] != known[0][k] for each in known)]
 
 
 def _facts(results: Results, run: Scored, seeds: Mapping[str, Seed]) -> dict[str, Any]:

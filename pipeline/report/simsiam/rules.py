@@ -27,15 +27,17 @@ def verdict(score: Score) -> str:
     alone would not do, an untrained network has one too; a large one does not clear it, two opposite points have it.
     Healthy: the features are not so, and nearest neighbours classify at least ten points better than with the untrained
     network. Accuracy alone would not do: it rises by as much in collapsed runs, whose differences are small but not 0.
-    Undertrained: neither, but nearest neighbours classify at least five points better; it has begun to learn.
+    Undertrained: neither, and the features are not so, but it has begun to learn: nearest neighbours classify at least
+    five points better, or better after the last epoch than ever before.
     """
     flat = score["feature_std"] <= COLLAPSED_STD or score["effective_rank"] <= COLLAPSED_RANK
     if score["loss"]["last"] <= COLLAPSED_LOSS and flat:
         return "collapsed"
-    better = score["knn"]["last"] - score["untrained"]["knn"]
-    if better >= LEARNED and not flat:
-        return "healthy"
-    return "undertrained" if better >= BEGUN else "not learning"
+    knn = score["knn"]
+    better, rising = knn["last"] - score["untrained"]["knn"], knn["last"] >= knn["best"]
+    if flat or not (better >= BEGUN or rising):
+        return "not learning"
+    return "healthy" if better >= LEARNED else "undertrained"
 
 
 def early(epochs: int) -> int:
