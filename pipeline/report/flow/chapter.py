@@ -18,13 +18,15 @@ DEFAULT = 0.01  # standard deviation of default parameters
 
 
 def write(results: Results, reported: Reported, out: Path) -> Content:
-    """Show every finished run of the family, the shallowest first."""
+    """Show the finished runs of the family with the densities and constraints of the shallowest, which comes first."""
     scored, trained = (
         sorted(results.plans(stage), key=partial(depth, results)) for stage in ("score_flow", "train_flow")
     )
+    (scored, apart), (trained, _) = _alike(results, scored), _alike(results, trained)
     metrics = {depth(results, plan): results.metrics(plan) for plan in scored}
     densities = next(iter(metrics.values()))["protocol"]["densities"] if metrics else []
     values: dict[str, Any] = {
+        "apart": apart,
         "settings": trained[0].settings if trained else None,
         "scores": metrics,
         "densities": densities,
@@ -49,6 +51,13 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         for density in densities
     }
     return Content(values, headlines, _claims(results, reported, scored, metrics))
+
+
+def _alike(results: Results, plans: Sequence[Plan]) -> tuple[list[Plan], list[str]]:
+    """Return the plans with the densities and constraints of the first one, and the names of the other runs."""
+    kinds = [[results.settings(plan)[key] for key in ("densities", "constraints")] for plan in plans]
+    alike = [plan for plan, kind in zip(plans, kinds, strict=True) if kind == kinds[0]]
+    return alike, [plan.run for plan in plans if plan not in alike]
 
 
 def _claims(results: Results, reported: Reported, scored: Sequence[Plan], metrics: dict[int, Any]) -> list[Claim]:
