@@ -8,10 +8,11 @@ export PATH := $(BIN):$(PATH)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.venv/installed: requirements.txt
+.venv/installed: requirements.txt tools/environment.pth
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
 	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@cp tools/environment.pth "$$("$(BIN)/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 	@# experiments of DVC are commits and need an author, also where git has none
 	@git config user.email >/dev/null || { git config user.name "$${USER:-pipeline}" && git config user.email pipeline@localhost; }
 	touch $@

@@ -6,6 +6,7 @@ at a time, or as many as `--per-gpu` says; stages that need none run on the othe
 """
 
 import argparse
+import os
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from pipeline.config import params
 from pipeline.repro import graph, places
 from pipeline.repro.alone import alone
 from pipeline.repro.ready import run_all
-from pipeline.repro.repair import repair
+from pipeline.repro.repair import refuse_conflicts, repair
 from pipeline.repro.watch import Progress, end_of
 from pipeline.repro.workers import StageError, Workers
 from pipeline.runtime.errors import UserError
@@ -39,7 +40,10 @@ def main() -> None:
     """Read the command line and do what it says."""
     options = _options()
     signal.signal(signal.SIGTERM, _interrupt)
+    # `dvc` and the stages that it starts are those of this Python, whether or not its environment is active
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     try:
+        refuse_conflicts()
         plans = params.expand(params.read(Path("params.yaml")))  # refused at once, written when no other run reads it
         if options.dask:
             _elsewhere(options, plans)

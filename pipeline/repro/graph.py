@@ -1,8 +1,11 @@
 """What is to be done, asked of DVC: which stages changed, what follows from them, and what waits for what."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 
 import networkx as nx
+from dvc.exceptions import DvcException
+from dvc.lock import LockError
 from dvc.repo import Repo
 
 from pipeline.runtime.errors import UserError
@@ -12,15 +15,31 @@ PLAN = "plan"
 
 def ask() -> tuple["nx.DiGraph[str]", set[str]]:
     """Return DVC's graph, with an edge from each stage to those that read its outputs, and the stages that changed."""
-    with Repo() as repo:
+    with _repo() as repo:
         graph = nx.relabel_nodes(repo.index.graph.reverse(), lambda stage: stage.addressing)
         return graph, set(repo.status())
 
 
 def uncached() -> dict[str, str]:
     """Return the files that DVC leaves to git, such as metrics, and the stage that writes each."""
-    with Repo() as repo:
+    with _repo() as repo:
         return {str(out): out.stage.addressing for out in repo.index.outs if not out.use_cache}
+
+
+@contextmanager
+def _repo() -> Iterator[Repo]:
+    """Open this checkout as DVC sees it, and turn what DVC cannot do into a sentence."""
+    try:
+        with Repo() as repo:
+            yield repo
+    except LockError:
+        raise UserError("another DVC is at work in this checkout; rerun the same command when it has ended.") from None
+    except DvcException as error:
+        reason = next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)
+        raise UserError(
+            f"DVC cannot read this checkout: {reason.rstrip('.')}. `git diff dvc.yaml dvc.lock` shows what has changed"
+            " in its files, and `git checkout` with the name of a file takes it back."
+        ) from None
 
 
 def select(graph: "nx.DiGraph[str]", targets: Collection[str]) -> "nx.DiGraph[str]":

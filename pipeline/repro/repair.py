@@ -10,6 +10,22 @@ import yaml
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from voluptuous import Invalid
 
+from pipeline.runtime.errors import UserError
+
+
+def refuse_conflicts(root: Path = Path()) -> None:
+    """Make sure that git has left no conflict in a file of DVC's.
+
+    Raises:
+        UserError: If it has: with the way out.
+    """
+    for file in (root / "dvc.lock", root / "dvc.yaml"):
+        if file.exists() and re.search(r"(?m)^(<{7} |>{7} )", file.read_text(errors="replace")):
+            raise UserError(
+                f"{file}: holds the conflict markers of a merge; `git checkout --ours {file}` or `--theirs` takes one"
+                " side, then `make repro` computes what is missing."
+            )
+
 
 def repair(root: Path = Path()) -> list[str]:
     """Make half-written files of DVC readable again, drop locks that nobody holds, and return a sentence for each.
@@ -22,7 +38,7 @@ def repair(root: Path = Path()) -> list[str]:
     if locks.exists():
         said += _repair_locks(locks)
     record = root / "dvc.lock"
-    if record.exists() and not _is_record(text := record.read_text()):
+    if record.exists() and not _is_record(text := record.read_text(errors="replace")):
         head, *entries = re.split(r"(?m)^(?=  \S)", text)
         kept = "".join([head, *entries[:-1]])
         if len(entries) < 2:
@@ -38,13 +54,14 @@ def repair(root: Path = Path()) -> list[str]:
 def _repair_locks(file: Path) -> list[str]:
     try:
         held = json.loads(file.read_text())
-    except ValueError:
+        writers, readers = dict(held.get("write", {})), dict(held.get("read", {}))
+        holders = [*writers.values(), *chain.from_iterable(readers.values())]
+        processes = {int(one["pid"]) for one in holders}
+    except (ValueError, TypeError, AttributeError, KeyError):
         file.unlink()
         return [f"{file} was half-written when DVC was killed: removed"]
     written = file.stat().st_mtime
-    writers, readers = held.get("write", {}), held.get("read", {})
-    holders = [*writers.values(), *chain.from_iterable(readers.values())]
-    gone = {one["pid"] for one in holders if not _is_alive(one["pid"], written)}
+    gone = {process for process in processes if not _is_alive(process, written)}
     if not gone:
         return []
     writers = {path: one for path, one in writers.items() if one["pid"] not in gone}

@@ -12,7 +12,7 @@ from pipeline.tracking.records import md5
 
 def note(plan: Plan, seconds: float, root: Path = Path()) -> None:
     """Add the time that a finished stage took since it was started or continued from its checkpoint."""
-    with _file().open("a") as file:
+    with contextlib.suppress(OSError), _file().open("a") as file:  # the stage is done, whatever becomes of this
         entry = {"stage": plan.address, "plan": md5(root / plan.path), "seconds": round(seconds, 1)}
         file.write(json.dumps(entry) + "\n")
 
@@ -30,11 +30,12 @@ def latest() -> dict[str, float]:
 
 
 def _entries() -> list[dict[str, Any]]:
-    """Return what was noted; a line that a kill cut off is left out."""
+    """Return what was noted; a line that a kill cut off, or that is damaged, is left out."""
     entries = []
-    for line in _file().read_text().splitlines() if _file().is_file() else []:
-        with contextlib.suppress(json.JSONDecodeError):
-            entries.append(json.loads(line))
+    for line in _file().read_text(errors="replace").splitlines() if _file().is_file() else []:
+        with contextlib.suppress(json.JSONDecodeError, KeyError, TypeError, ValueError):
+            entry = json.loads(line)
+            entries.append({"stage": entry["stage"], "plan": entry["plan"], "seconds": float(entry["seconds"])})
     return entries
 
 

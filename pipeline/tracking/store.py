@@ -61,7 +61,10 @@ def shown(address: str) -> str:
     """Return `address` for people: relative to the main checkout, without user and password."""
     if address.startswith(SQLITE):
         return address.replace(f"{paths.main_checkout()}{os.sep}", "")
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "an address that cannot be read"
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
@@ -187,16 +190,8 @@ def artifact_folder(run: "Run") -> Path | None:
     return home / "mlartifacts" / location.removeprefix(ARTIFACTS).lstrip("/")
 
 
-def failures() -> tuple[type[Exception], ...]:
-    """Return the errors that mean a store which is away or unfit, rather than a mistake of this package."""
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    return MlflowException, SQLAlchemyError, OSError
-
-
 def reason(error: Exception) -> str:
-    """Return one line that says what is wrong with the store, without the password that a URL may hold."""
+    """Return one line that says what is wrong with the store, a missing driver included, without a URL's password."""
     text = (str(error).splitlines() or [""])[0].partition(" with exception ")[0] or type(error).__name__
     return re.sub(r"//[^/@\s]*@", "//", f"no record in {shown(uri())}: {text[:200]}")
 

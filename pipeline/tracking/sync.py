@@ -55,8 +55,8 @@ def sync(root: Path = Path(), figures: Path | None = None, everything: bool = Fa
     """Record every finished training and scoring of a checkout that the store does not hold yet.
 
     A record is known by stage, plan file and the checksums of inputs and outputs, so a second sync adds nothing. Those
-    that the store holds get the figures which were plotted or changed since. A store that is away is told in the
-    summary, not raised.
+    that the store holds get the figures which were plotted or changed since. Whatever is wrong with the store
+    is told in the summary, not raised.
 
     Args:
         root: Root of the checkout.
@@ -66,18 +66,21 @@ def sync(root: Path = Path(), figures: Path | None = None, everything: bool = Fa
     """
     if not store.enabled():
         return Summary()
-    figures = figures or root / "reports" / "figures"
+    try:
+        return _sync(root, figures or root / "reports" / "figures", everything)
+    except Exception as error:  # a driver that is missing, a database that is damaged: no reason to fail a stage
+        return Summary(failure=store.reason(error))
+
+
+def _sync(root: Path, figures: Path, everything: bool) -> Summary:
     paths.scratch().mkdir(parents=True, exist_ok=True)
     with FileLock(paths.scratch() / "tracking-sync.lock"):
         found, unfinished = records.finished(root, figures)
         digest = hashlib.sha256(json.dumps([(r.key, r.figures_digest()) for r in found]).encode()).hexdigest()
         note = _note(digest)
-        if note and not everything and _note_file().exists() and _note_file().read_text() == note:
+        if note and not everything and _note_file().exists() and _note_file().read_bytes() == note.encode():
             return Summary(recorded=len(found), unfinished=unfinished)
-        try:
-            summary = _upsert(found, unfinished, everything)
-        except store.failures() as error:
-            return Summary(failure=store.reason(error))
+        summary = _upsert(found, unfinished, everything)
         if summary.unfinished == unfinished:
             _note_file().write_text(_note(digest))
         return summary

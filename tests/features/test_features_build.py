@@ -210,7 +210,11 @@ def test_every_other_shape_is_taken(network, shape, cpu, tmp_path, monkeypatch):
         pytest.skip("refused")
     pixels = torch.zeros((40, *shape), dtype=torch.uint8)
     pixels[::2, :, : shape[1] // 2] = 200
-    images = DataSet({"name": "x", "levels": 256, "classes": None}, {"train": pixels, "test": pixels}, {"train": torch.arange(40) % 2})
+    images = DataSet(
+        {"name": "x", "levels": 256, "classes": None},
+        {"train": pixels, "test": pixels},
+        {"train": torch.arange(40) % 2},
+    )
     monkeypatch.setattr(building.store, "load", lambda *_: images)
     build(None, tmp_path, replace(SETTINGS, network=network), Context(cpu, tmp_path / "scratch"))
 

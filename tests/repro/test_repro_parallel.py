@@ -5,6 +5,7 @@ import signal
 import time
 
 import pytest
+from dvc.lock import make_lock
 
 pytestmark = pytest.mark.slow
 
@@ -100,3 +101,24 @@ def test_killed_in_every_way_it_leaves_no_process_and_goes_on_to_the_same_record
     project.yaml(seconds=0.8)
     project.do(*project.runner("--jobs", "2"))
     assert project.lock() == serial
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [("dvc.yaml", "stages: ["), ("dvc.yaml", "stages: 3\n"), ("dvc.yaml", ""),
+     ("dvc.lock", "<<<<<<< HEAD\n=======\n>>>>>>> other\n"), ("dvc.yaml", "stages:\n  a: {cmd: '${nothing}'}\n")],
+)  # fmt: skip
+def test_what_dvc_cannot_read_is_a_sentence(project, file, damage, jobs):
+    (project.folder / file).write_text(damage)
+    done = project.do(*project.runner("--jobs", jobs), check=False)
+    assert "Traceback" not in done.stderr + done.stdout
+    assert (done.returncode != 0 and (file in done.stderr or "nothing" in done.stderr)) or damage == ""
+
+
+def test_another_dvc_at_work_is_a_sentence(project):
+    lock = make_lock(str(project.folder / ".dvc/tmp/lock"), tmp_dir=str(project.folder / ".dvc/tmp"))
+    with lock:
+        done = project.do(*project.runner("--jobs", "2"), check=False)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "another DVC is at work in this checkout; rerun the same command" in done.stderr

@@ -4,9 +4,11 @@ import subprocess
 import sys
 import time
 
+import pytest
 import yaml
 
-from pipeline.repro.repair import repair
+from pipeline.repro.repair import refuse_conflicts, repair
+from pipeline.runtime.errors import UserError
 
 STAGES = {
     f"train@{run}": {
@@ -70,3 +72,25 @@ def test_locks_of_processes_that_are_gone_are_dropped(tmp_path):
     repair(tmp_path)
     assert json.loads(locks.read_text()) == {"write": {}, "read": {}}
     zombie.wait()
+
+
+@pytest.mark.parametrize("name", ["dvc.lock", "dvc.yaml"])
+def test_a_conflict_is_named_with_the_way_out_wherever_it_begins(tmp_path, name):
+    lines = TEXT.splitlines(keepends=True)
+    for start in range(len(lines)):
+        end = min(start + 3, len(lines))
+        ours = "".join(lines[start:end])
+        conflict = f"<<<<<<< HEAD\n{ours}=======\n{ours.replace('0', '2')}>>>>>>> other\n"
+        (tmp_path / name).write_text("".join([*lines[:start], conflict, *lines[end:]]))
+        with pytest.raises(UserError, match=rf"{name}: holds the conflict markers of a merge; `git checkout --ours"):
+            refuse_conflicts(tmp_path)
+    (tmp_path / name).write_text(TEXT)
+    refuse_conflicts(tmp_path)
+
+
+@pytest.mark.parametrize("held", ["[]", '{"write": 3}', '{"read": {"a": [3]}}', '{"write": {"a": {"pid": "x"}}}', "\0"])
+def test_locks_that_say_nothing_are_removed(tmp_path, held):
+    file = tmp_path / ".dvc/tmp/rwlock"
+    file.parent.mkdir(parents=True)
+    file.write_text(held)
+    assert len(repair(tmp_path)) == 1 and not file.exists()

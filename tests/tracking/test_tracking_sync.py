@@ -250,3 +250,28 @@ def test_command_says_in_one_line_what_it_did(done) -> None:
     result = subprocess.run(command, cwd=done.root, env=environment, capture_output=True, text=True, check=True)
     assert result.stdout == "tracking: 2 runs recorded, 2 new, in sqlite:///mlflow.db\n"
     assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("postgresql://me:secret@nowhere/x", "No module named"),
+        ("mysql+nodriver://me:secret@nowhere/x", "nodriver"),
+        ("http://[::1", "an address that cannot be read"),
+        ("nonsense://", ""),
+        ("sqlite:///folder", ""),
+    ],
+)
+def test_no_address_fails_a_stage(done, monkeypatch, address, reason) -> None:
+    (done.root / "folder").mkdir()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    summary = sync()
+    assert summary.failure and reason in str(summary) and "secret" not in str(summary)
+
+
+def test_a_damaged_database_or_record_fails_no_stage(done) -> None:
+    (done.root / "mlflow.db").write_bytes(b"\0garbage" * 1000)
+    assert sync().failure
+    (done.root / "mlflow.db").unlink()
+    (done.root / "dvc.lock").write_text("schema: [")
+    assert str(sync()).startswith("tracking: ")

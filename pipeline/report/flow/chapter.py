@@ -18,12 +18,14 @@ DEFAULT = 0.01  # standard deviation of default parameters
 
 
 def write(results: Results, reported: Reported, out: Path) -> Content:
-    """Show every finished run of the family, the shallowest first."""
+    """Show the finished runs of the family with the densities and constraints of the shallowest, which comes first."""
     every = results.plans("score_flow")
     scored, trained = (_first(results, plans) for plans in (every, results.plans("train_flow")))
+    (scored, apart), (trained, _) = _alike(results, scored), _alike(results, trained)
     metrics = {depth(results, plan): results.metrics(plan) for plan in scored}
     densities = next(iter(metrics.values()))["protocol"]["densities"] if metrics else []
     values: dict[str, Any] = {
+        "apart": apart,
         "settings": trained[0].settings if trained else None,
         "scores": metrics,
         "densities": densities,
@@ -57,6 +59,13 @@ def _first(results: Results, plans: Sequence[Plan]) -> list[Plan]:
     for plan in plans:
         first.setdefault(depth(results, plan), plan)
     return [first[k] for k in sorted(first)]
+
+
+def _alike(results: Results, plans: Sequence[Plan]) -> tuple[list[Plan], list[str]]:
+    """Return the plans with the densities and constraints of the first one, and the names of the other runs."""
+    kinds = [[results.settings(plan)[key] for key in ("densities", "constraints")] for plan in plans]
+    alike = [plan for plan, kind in zip(plans, kinds, strict=True) if kind == kinds[0]]
+    return alike, [plan.run for plan in plans if plan not in alike]
 
 
 def _claims(results: Results, reported: Reported, scored: Sequence[Plan], metrics: dict[int, Any]) -> list[Claim]:
