@@ -41,10 +41,10 @@ def compare(names: list[str], runs: list[str], patterns: list[str]) -> list[Comp
     from pipeline.compare import revisions  # DVC takes half a second
 
     read = revisions.read(names or ([revisions.WORKSPACE] if runs else []))
-    groups = scored.groups(read, runs)
-    known = {run for group in groups for run in _runs(group)}
+    known = {plan.run for revision in read for plan in revision.plans.values() if plan.output.startswith("scores/")}
     if missing := set(runs) - known:
         raise UserError(f"{', '.join(sorted(missing))}: no scores of such a run; there are {', '.join(sorted(known))}.")
+    groups = scored.groups(read, runs)
     compared = [_compared(group, patterns) for group in groups]
     if patterns and not any(each.rankings for each in compared):
         raise UserError(f"{', '.join(patterns)}: no such number in what is compared: {', '.join(_numbers(groups))}.")
@@ -56,10 +56,6 @@ def _compared(group: Group, patterns: list[str]) -> Compared:
         return Compared(group, [])
     names = dict.fromkeys(name for member in group.members.values() for name in member.values)
     return Compared(group, [tables.rank(group, name) for name in metrics.chosen(group.stage, names, patterns)])
-
-
-def _runs(group: Group) -> set[str]:
-    return {member.plan.run for member in group.members.values()}
 
 
 def _numbers(groups: list[Group]) -> list[str]:

@@ -146,6 +146,8 @@ def groups(revisions: Sequence[Revision], runs: Sequence[str] = ()) -> list[Grou
     """
     found = {revision.name: find(revision) for revision in revisions}
     across = bool(runs) or len(revisions) == 1
+    stale = [set(left_out) for _, left_out in found.values()]
+    nowhere = set() if across else set.intersection(*stale)  # left out of all revisions: said once
     members: dict[tuple[str, ...], dict[str, ScoredRun]] = {}
     notes: dict[tuple[str, ...], list[str]] = {}
     for name, (scored, left_out) in found.items():
@@ -156,7 +158,7 @@ def groups(revisions: Sequence[Revision], runs: Sequence[str] = ()) -> list[Grou
                 members.setdefault(key, {})[_label(name, each.plan.run, len(revisions), across)] = each
         for address, why in left_out.items():
             stage, _, run = address.partition("@")
-            if not runs or run in runs:
+            if address not in nowhere and (not runs or run in runs):
                 key = (stage,) if across else (address,)
                 notes.setdefault(key, []).append(f"{_label(name, run, len(revisions), across)} is left out: {why}.")
     made = []
@@ -168,6 +170,8 @@ def groups(revisions: Sequence[Revision], runs: Sequence[str] = ()) -> list[Grou
             made.append(Group(_title(key, compared), compared, said))
     shown = {group.stage if across else group.title for group in made}
     alone = [note for key, said in notes.items() if key[0] not in shown for note in said]
+    if nowhere:
+        alone.append(f"The scores of {', '.join(sorted(nowhere))} are stale in all of them.")
     return made + ([Group("", {}, alone)] if alone else [])
 
 

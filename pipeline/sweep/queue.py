@@ -63,8 +63,8 @@ def work(
     """Run queued experiments, and return how each ended.
 
     A worker of DVC asks itself every ten seconds whether it has anything to do, and takes an answer that does not come
-    within a second, as on a busy machine, for no: it ends once its experiment is over, and what it had reserved goes
-    back to the queue. So workers that are missing are started again, for as long as there is work.
+    within a second, as on a busy machine, for no: it can quit while others still have work. Workers that are missing
+    are started again, for as long as experiments wait.
 
     Args:
         names: Names of the experiments.

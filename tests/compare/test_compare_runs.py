@@ -99,6 +99,15 @@ def test_scores_of_earlier_weights_are_left_out_and_said():
     ]
 
 
+def test_what_is_stale_everywhere_is_said_once():
+    one, two = State().gan("main", [1.0]).gan("old", [1.0]), State().gan("main", [2.0], "r1").gan("old", [1.0])
+    for state in (one, two):
+        state.stages["train_gan@old"]["outs"][0]["md5"] = "new"
+    group, rest = scored.groups([one.revision("a"), two.revision("b")])
+    assert group.title == "score_gan@main" and group.notes == []
+    assert rest.notes == ["The scores of score_gan@old are stale in all of them."]
+
+
 @pytest.mark.parametrize("path", ["plan/train_gan/main.yaml", "sources/score_gan.yaml"])
 def test_scores_of_another_plan_or_code_are_stale(path):
     state = State().gan("main", [10.0])
