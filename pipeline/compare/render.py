@@ -11,7 +11,7 @@ from scipy.stats import t
 
 from pipeline.compare.metrics import words
 from pipeline.compare.scored import Group
-from pipeline.compare.statistics import CONFIDENCE, Interval
+from pipeline.compare.statistics import CONFIDENCE, Bounds
 from pipeline.compare.tables import METHOD, Pair, Ranked, Ranking
 from pipeline.report import style
 
@@ -109,7 +109,7 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
-def _interval(interval: Interval | None) -> str:
+def _interval(interval: Bounds | None) -> str:
     return f"{_number(interval.low)} to {_number(interval.high)}" if interval else "-"
 
 
@@ -144,7 +144,7 @@ def _cells(pair: Pair) -> list[Any]:
             pair.verdict()]  # fmt: skip
 
 
-def _over_seeds(pair: Pair) -> Interval | None:
+def _over_seeds(pair: Pair) -> Bounds | None:
     return pair.difference.interval if pair.difference else None
 
 

@@ -19,7 +19,7 @@ MOST = 1000
 
 
 @dataclass(frozen=True)
-class Interval:
+class Bounds:
     """The two ends of a confidence interval."""
 
     low: float
@@ -44,7 +44,7 @@ class Difference:
     mean: float
     n: int
     spread: float | None = None
-    interval: Interval | None = None
+    interval: Bounds | None = None
     p: float | None = None
 
 
@@ -73,7 +73,7 @@ def paired(first: Sequence[float], second: Sequence[float], confidence: float = 
     error = spread / sqrt(n)
     half = float(t.ppf((1 + confidence) / 2, n - 1)) * error
     p = 2 * float(t.sf(abs(mean) / error, n - 1)) if error else float(mean == 0)
-    return Difference(mean, n, spread, Interval(mean - half, mean + half), p)
+    return Difference(mean, n, spread, Bounds(mean - half, mean + half), p)
 
 
 def power(mean: float, spread: float, n: int, confidence: float = CONFIDENCE) -> float:
@@ -128,9 +128,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def bootstrap(
-    differences: ArrayLike, confidence: float = CONFIDENCE, resamples: int = 10_000, seed: int = 0
-) -> Interval:
+def bootstrap(differences: ArrayLike, confidence: float = CONFIDENCE, resamples: int = 10_000, seed: int = 0) -> Bounds:
     """Return the percentile interval of the mean of differences `(n,)`, one per image, over images drawn anew.
 
     Reference: Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
@@ -139,4 +137,4 @@ def bootstrap(
     batches = np.array_split(np.arange(resamples), max(1, resamples * len(values) // 2_000_000))
     means = [values[random.integers(len(values), size=(len(batch), len(values)))].mean(1) for batch in batches]
     low, high = np.quantile(np.concatenate(means), [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(float(low), float(high))
+    return Bounds(float(low), float(high))

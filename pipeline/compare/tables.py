@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.compare.metrics import LARGER, better
 from pipeline.compare.scored import Group, ScoredRun
-from pipeline.compare.statistics import POWER, Difference, Interval, bootstrap, holm, needed, paired
+from pipeline.compare.statistics import POWER, Bounds, Difference, bootstrap, holm, needed, paired
 
 ALPHA = 0.05
 
@@ -44,7 +44,7 @@ class Pair:
         second: Label of another; differences are `first - second`.
         seeds: The seeds that both have.
         difference: Over these seeds; `None` if there is none.
-        images: Interval over images, for the networks of these seeds; `None` where no values per image are stored.
+        images: Bounds over images, for the networks of these seeds; `None` where no values per image are stored.
         adjusted: The p-value after Holm's correction for all pairs of the ranking; `None` without an interval.
     """
 
@@ -52,7 +52,7 @@ class Pair:
     second: str
     seeds: tuple[str, ...]
     difference: Difference | None
-    images: Interval | None = None
+    images: Bounds | None = None
     adjusted: float | None = None
 
     @property
@@ -135,7 +135,7 @@ def _pair(first: Ranked, second: Ranked, have: Mapping[str, ScoredRun], metric: 
     return Pair(first.label, second.label, seeds, difference, images)
 
 
-def _over_images(first: ScoredRun, second: ScoredRun, metric: str, seeds: tuple[str, ...]) -> Interval | None:
+def _over_images(first: ScoredRun, second: ScoredRun, metric: str, seeds: tuple[str, ...]) -> Bounds | None:
     """Return the bootstrap interval over images, of which both runs have the same."""
     if metric not in first.images or metric not in second.images:
         return None

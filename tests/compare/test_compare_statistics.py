@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline.compare.statistics import MOST, Interval, bootstrap, holm, needed, paired, power
+from pipeline.compare.statistics import MOST, Bounds, bootstrap, holm, needed, paired, power
 
 TRUE = 3.0
 
@@ -68,7 +68,7 @@ def test_what_is_no_pair_is_refused(first, second):
 
 def test_equal_runs():
     found = paired([1.0, 2.0], [1.0, 2.0])
-    assert (found.interval, found.p) == (Interval(0.0, 0.0), 1.0)
+    assert (found.interval, found.p) == (Bounds(0.0, 0.0), 1.0)
     assert needed(0.0, 0.0) is None and paired([2.0, 3.0], [1.0, 2.0]).p == 0.0
 
 

@@ -35,7 +35,7 @@ from pipeline.runtime.plan import Plan
 EVALUATION = {
     "network": "classifier", "weights": None, "architecture": {"width": 2, "dimensions": 4},
     "training": {
-        "epochs": 1, "batch": 20, "learning_rate": 0.01, "weight_decay": 0.0, "noise": 0.0, "augment": "none",
+        "epochs": 5, "batch": 20, "learning_rate": 0.01, "weight_decay": 0.0, "noise": 0.0, "augment": "none",
         "seed": 0,
     },
     "precision": "fp32", "reference": "test", "reference_classes": [], "samples": 40,
@@ -80,8 +80,10 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = planned(root, Plan("data", "blobs", {}, "data/blobs", {"source": "blobs"}))
     random = np.random.default_rng(0)
     for split in ("train", "test"):
-        np.save(data / f"{split}_images.npy", random.integers(0, 256, (60, 1, 16, 16), dtype=np.uint8))
-        np.save(data / f"{split}_labels.npy", random.integers(0, 3, 60))
+        labels = random.integers(0, 3, 60)
+        pixels = random.integers(0, 60, (60, 1, 16, 16)) + 80 * labels[:, None, None, None]
+        np.save(data / f"{split}_images.npy", pixels.astype(np.uint8))
+        np.save(data / f"{split}_labels.npy", labels)
     card = {
         "name": "blobs", "source": "made for a test", "title": "Blobs", "licence": "none", "citation": "nobody",
         "url": None, "checksums": {}, "shape": [1, 16, 16], "levels": 256, "counts": {"train": 60, "test": 60},

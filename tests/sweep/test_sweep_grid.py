@@ -27,7 +27,7 @@ def test_what_is_no_sweep(text):
 def test_a_sweep_reaches_the_runs_that_inherit_the_value_and_only_their_seeds():
     sweep = plan(params(), combinations("gan.penalty=none,r1,gp"), [0, 1, 2])
     assert sweep.targets == ["score_gan@main"]
-    assert sweep.before == ["data@shapes32", "features@shapes32"]
+    assert sweep.before == ["data@digits16", "features@digits16"]
     assert sweep.experiments["penalty-r1"] == {"gan.penalty": "r1", "gan.runs.main.seeds": "[0,1,2]"}
     assert list(sweep.experiments) == ["penalty-none", "penalty-r1", "penalty-gp"]
 
