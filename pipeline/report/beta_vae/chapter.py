@@ -97,8 +97,8 @@ def roles(plans: Sequence[Plan]) -> tuple[Roles, list[Plan]]:
             named.setdefault("sample", plan.run)
         else:
             betas.setdefault(known["beta"], plan.run)
-    in_order, wide = (dict(sorted(each.items())) for each in (sizes, betas)), sizes.get(max(latents, default=0), "")
-    return Roles(*in_order, wide=wide, **named), group
+    wide = sizes.get(max(latents, default=0), "")
+    return Roles(dict(sorted(sizes.items())), dict(sorted(betas.items())), wide=wide, **named), group
 
 
 def _claims(
