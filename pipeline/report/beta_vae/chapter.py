@@ -97,7 +97,8 @@ def roles(plans: Sequence[Plan]) -> tuple[Roles, list[Plan]]:
             named.setdefault("sample", plan.run)
         else:
             betas.setdefault(known["beta"], plan.run)
-    return Roles(sizes, betas, wide=sizes.get(max(latents, default=0), ""), **named), group
+    wide = sizes.get(max(latents, default=0), "")
+    return Roles(dict(sorted(sizes.items())), dict(sorted(betas.items())), wide=wide, **named), group
 
 
 def _claims(
