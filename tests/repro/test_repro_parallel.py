@@ -96,7 +96,7 @@ def test_killed_in_every_way_it_leaves_no_process_and_goes_on_to_the_same_record
 @pytest.mark.parametrize("jobs", ["1", "2"])
 @pytest.mark.parametrize(
     ("file", "damage"),
-    [("dvc.yaml", "stages: ["), ("dvc.yaml", "stages: 3\n"), ("dvc.yaml", ""), 
+    [("dvc.yaml", "stages: ["), ("dvc.yaml", "stages: 3\n"), ("dvc.yaml", ""),
      ("dvc.lock", "<<<<<<< HEAD\n=======\n>>>>>>> other\n"), ("dvc.yaml", "stages:\n  a: {cmd: '${nothing}'}\n")],
 )  # fmt: skip
 def test_what_dvc_cannot_read_is_a_sentence(project, file, damage, jobs):
