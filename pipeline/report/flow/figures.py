@@ -43,7 +43,7 @@ def curves(results: Results, reported: Reported, plan: Plan, out: Path) -> dict[
             theirs = [row.value] if row is not None and isinstance(row.value, Number) else []
             last = [lines[0].values.index[-1]] * len(theirs)
             axes.plot(last, theirs, "o", color=style.REPORTED, markersize=4, label="report 001", clip_on=False)
-            axes.set_ylim(min([lowest, *theirs]) - 0.08, max(lowest + 1.1, *theirs) + 0.02)
+            axes.set_ylim(min([lowest, *theirs]) - 0.08, max([lowest + 1.1, *theirs]) + 0.02)
             axes.set_title(density, fontsize=9)
         panels[-1].legend()
     return {"path": path, "k": k, "seeds": plan.settings["seeds"], "steps": lines[0].values.index[0]}
