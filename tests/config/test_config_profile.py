@@ -40,6 +40,7 @@ def test_a_profile_takes_the_place_of_another_one_byte_for_byte(file, before, af
     assert file.read_text() == layout.text(params(before))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "after"), PAIRS)
 def test_what_is_the_users_own_is_kept_and_what_was_set_by_hand_is_undone_and_named(file, before, after):
     file.write_text(layout.text(params(before)))
@@ -62,6 +63,7 @@ def test_what_is_the_users_own_is_kept_and_what_was_set_by_hand_is_undone_and_na
     assert file.read_text() == text  # in DVC's own form
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "after"), PAIRS)
 def test_what_an_own_run_names_stays_with_it(file, before, after):
     evaluator, entry = list(params(before)["features"]["runs"].items())[-1]
@@ -78,6 +80,7 @@ def test_what_an_own_run_names_stays_with_it(file, before, after):
     assert {**read(file)["data"]} == params(before)["data"]
 
 
+@pytest.mark.slow
 def test_comments_of_what_is_the_users_own_are_kept(file):
     text = layout.text(params())
     text = text.replace("\nfeatures: #", "  my_digits: {source: digits28} # copied by hand\n\nfeatures: #", 1)

@@ -58,6 +58,7 @@ def test_a_flow_does_not_depend_on_which_others_are_trained_beside_it(trained, t
             torch.testing.assert_close(part, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_training_loss_is_the_loss_of_the_stored_flow(tmp_path):
     """A step so small that the flow stands still: the printed means against the objective of the untrained flow."""
     still = replace(SETTINGS, learning_rate=1e-12, steps=200, batch=500, seeds=(0,))

@@ -41,6 +41,7 @@ def test_every_figure_is_shown_and_none_is_blank(project: Project, tmp_path: Pat
         assert pixels.std() > 5, path
 
 
+@pytest.mark.slow
 def test_numbers_on_other_data_are_shown_but_not_compared(project: Project, tmp_path: Path) -> None:
     render(project(), tmp_path / "out", allow_missing=False)
     text = (tmp_path / "out/report.md").read_text()
@@ -53,6 +54,7 @@ def test_numbers_on_other_data_are_shown_but_not_compared(project: Project, tmp_
     assert "| 20 | 100.94 |" in text
 
 
+@pytest.mark.slow
 def test_numbers_on_the_same_data_are_compared_and_the_printed_curve_is_plotted(
     project: Project, tmp_path: Path
 ) -> None:
@@ -73,6 +75,7 @@ def test_numbers_on_the_same_data_are_compared_and_the_printed_curve_is_plotted(
     assert black("out") > black("other_out") + 200  # twenty dots
 
 
+@pytest.mark.slow
 def test_other_settings_are_named(project: Project, tmp_path: Path) -> None:
     root = project(data="binarized_mnist", images=10000, latent=2)
     render(root, tmp_path / "out", allow_missing=False)
@@ -81,6 +84,7 @@ def test_other_settings_are_named(project: Project, tmp_path: Path) -> None:
     assert "latent 100 → 2" in cells[7]
 
 
+@pytest.mark.slow
 def test_one_seed_has_no_spread_and_one_epoch_is_enough(project: Project, tmp_path: Path) -> None:
     render(project(seeds=[3], epochs=1), tmp_path / "out", allow_missing=False)
     text = (tmp_path / "out/report.md").read_text()
@@ -88,6 +92,7 @@ def test_one_seed_has_no_spread_and_one_epoch_is_enough(project: Project, tmp_pa
     assert not re.search(r"\d ± \d", text)
 
 
+@pytest.mark.slow
 def test_a_run_has_the_same_colour_when_an_earlier_one_is_not_scored(project: Project, tmp_path: Path) -> None:
     root = project()
     shutil.rmtree(root / "scores/likelihood/bernoulli")
@@ -132,6 +137,7 @@ def test_an_empty_checkout_still_renders(tmp_path: Path) -> None:
         render(tmp_path, tmp_path / "out", allow_missing=False)
 
 
+@pytest.mark.slow
 def test_two_renderings_have_the_same_bytes_and_replace_what_was_there(project: Project, tmp_path: Path) -> None:
     root, first, second = project(), tmp_path / "first", tmp_path / "second"
     stale = second / "figures/vae/removed_run/samples.png"
@@ -146,6 +152,7 @@ def test_two_renderings_have_the_same_bytes_and_replace_what_was_there(project: 
     assert str(root) not in (first / "report.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_card_cannot_break_its_table(project: Project, tmp_path: Path) -> None:
     root = project()
     path = root / "data/binarized_digits28/card.json"

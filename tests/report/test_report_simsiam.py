@@ -208,6 +208,7 @@ def test_the_chapter_shows_each_variant_with_its_verdict(tmp_path: Path, planned
     assert summary["simsiam.default.knn"] == 45.0 and summary["simsiam.no_predictor.loss"] == -0.97
 
 
+@pytest.mark.slow
 def test_other_data_are_not_compared_with_the_reports_numbers(tmp_path: Path, planned: list[Plan]) -> None:
     render(build(tmp_path / "project", planned), tmp_path / "out", allow_missing=True)
     lines = (tmp_path / "out/report.md").read_text().splitlines()
@@ -216,6 +217,7 @@ def test_other_data_are_not_compared_with_the_reports_numbers(tmp_path: Path, pl
     assert all("| other data |" in row and "cifar10 → shapes32" in row for row in rows)
 
 
+@pytest.mark.slow
 def test_a_short_training_on_the_reports_data_is_not_treated_as_theirs(tmp_path: Path, planned: list[Plan]) -> None:
     planned = [dataclasses.replace(plan, inputs=plan.inputs | {"data": "data/cifar10"}) for plan in planned]
     render(build(tmp_path / "project", planned), tmp_path / "out", allow_missing=True)
