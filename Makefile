@@ -28,7 +28,7 @@ test: .venv/installed ## run all tests
 test-fast: .venv/installed ## run the tests that take no more than a moment; they reach every module
 	@python -m pytest -m "not slow"
 
-profile: .venv/installed ## write a profile into params.yaml: NAME=paper (the reports' settings) or NAME=default; your own runs stay
+profile: .venv/installed ## write a profile into params.yaml: NAME=paper (the reports' settings), overnight or default; your own runs stay
 	@python -m pipeline.config.profile $(NAME)
 
 sweep: .venv/installed ## run an experiment per value and compare them: S="gan.penalty=none,r1,gp,lp" SEEDS=0,1,2 JOBS=2
