@@ -1,5 +1,6 @@
 """The style of all charts: colours that colour-blind readers tell apart, small files, the same bytes each time."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,7 +90,9 @@ def panels(
         yield [figure.add_subplot(rows, columns, number + 1, projection=projection) for number in range(count)]
         layout = figure.get_layout_engine()
         assert layout is not None
-        layout.execute(figure)  # by itself: `savefig` would draw all of the figure once more for it
+        with warnings.catch_warnings():  # numbers so long that they leave no room are no reason to stop
+            warnings.filterwarnings("ignore", "constrained_layout not applied")
+            layout.execute(figure)  # by itself: `savefig` would draw all of the figure once more for it
         figure.set_layout_engine("none")
         path.parent.mkdir(parents=True, exist_ok=True)
         # matplotlib's version would be in the bytes

@@ -132,7 +132,9 @@ def own(folder: Path, shape: str, splits: list[str], labelled: bool) -> dict[str
     return {"source": "arrays", "path": str(place), "sha256": checksum.of(place), "test_share": 0.45}
 
 
-@settings(deadline=None, max_examples=4, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(
+    deadline=None, max_examples=4, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+)
 @given(drawn=st.data())
 def test_whatever_is_allowed_can_be_run_and_reported(tmp_path: Path, drawn: st.DataObject) -> None:
     root = tmp_path / "root"
