@@ -97,7 +97,8 @@ def test_a_finished_stage_has_written_what_it_promised_and_left_no_scratch(undis
         *(f"seed_{seed}{epoch}.safetensors" for seed in (0, 1) for epoch in ("", "-epoch_1", "-epoch_12")),
     }  # fmt: skip
     assert set(undisturbed.bytes("scores/likelihood/a")) == {
-        "interpolation.npy", "metrics.json", "originals.npy", "reconstructions.npy", "samples.npy", "snapshots.npy"
+        "interpolation.npy", "log_likelihood.npy", "metrics.json", "originals.npy",
+        "reconstructions.npy", "samples.npy", "snapshots.npy"
     }  # fmt: skip
     assert not [file for file in (undisturbed.folder / ".scratch/stages").rglob("*") if file.is_file()]
     assert np.load(undisturbed.folder / "scores/likelihood/a/samples.npy").shape == (64, 1, 28, 28)

@@ -13,12 +13,15 @@ COUNT = 40  # images of each split
 
 
 def noise(folder, side=16, channels=3, levels=256):
-    """Write a data set of two classes of random images."""
+    """Write a data set of two classes of random images, darker and brighter ones."""
     folder.mkdir()
     random, shape = np.random.default_rng(0), [channels, side, side]
     for split in ("train", "test"):
-        np.save(folder / f"{split}_images.npy", random.integers(0, levels, (COUNT, *shape), dtype=np.uint8))
-        np.save(folder / f"{split}_labels.npy", np.arange(COUNT) % 2)
+        labels = np.arange(COUNT) % 2
+        images = random.integers(0, levels, (COUNT, *shape), dtype=np.uint8)
+        images = np.where(labels[:, None, None, None], images, images // 4).astype(np.uint8)
+        np.save(folder / f"{split}_images.npy", images)
+        np.save(folder / f"{split}_labels.npy", labels)
     counts = {"train": COUNT, "test": COUNT}
     card = {"name": "noise", "levels": levels, "counts": counts, "shape": shape, "classes": ["a", "b"]}
     (folder / "card.json").write_text(json.dumps(card))

@@ -145,14 +145,15 @@ def evaluator(tmp_path_factory):
     for split, part in (("train", slice(0, 1000)), ("test", slice(1000, 1500))):
         np.save(folder / f"{split}_images.npy", images[part])
         np.save(folder / f"{split}_labels.npy", labels[part])
-    card = {"name": "digits28", "levels": 256, "counts": {"train": 1000, "test": 500}, "shape": [1, 28, 28]}
+    counts = {"train": 1000, "test": 500}
+    card = {"name": "digits28", "levels": 256, "counts": counts, "shape": [1, 28, 28], "classes": None}
     (folder / "card.json").write_text(json.dumps(card))
     output = folder / "features" / "digits28"
     output.mkdir(parents=True)
     training = Training(epochs=1, batch=64, learning_rate=0.003, weight_decay=0.0, noise=0.0, augment="none", seed=0)
     settings = Evaluation(
         network="classifier", weights=None, architecture=Architecture(4, 16), training=training, precision="fp32",
-        reference="train", samples=500, scoring=Scoring(10, 10, 200, 3),
+        reference="train", reference_classes=(), samples=500, scoring=Scoring(10, 10, 200, 3),
     )  # fmt: skip
     build(folder, output, settings, Context(torch.device("cpu"), folder / "scratch"))
     return output, images[1000:1500]
