@@ -259,7 +259,7 @@ def test_command_says_in_one_line_what_it_did(done) -> None:
         ("mysql+nodriver://me:secret@nowhere/x", "nodriver"),
         ("http://[::1", "an address that cannot be read"),
         ("nonsense://", ""),
-        ("sqlite:///folder", ""),
+        pytest.param("sqlite:///folder", "", marks=pytest.mark.slow),  # MLflow tries for a minute and a half
     ],
 )
 def test_no_address_fails_a_stage(done, monkeypatch, address, reason) -> None:
