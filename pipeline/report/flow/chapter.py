@@ -29,7 +29,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         "settings": trained[0].settings if trained else None,
         "scores": metrics,
         "densities": densities,
-        "others": [plan.run for plan in every if plan not in scored],
+        "others": [plan.run for plan in every if plan not in scored and plan.run not in apart],
         "words": WORDS,
         "printed": {plan.settings["depth"]: _last(results, plan) for plan in trained},
         "theirs": {
