@@ -4,6 +4,7 @@ import ast
 import hashlib
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -38,7 +39,10 @@ Listing = dict[str, dict[str, str]]
 
 
 def listing(script: str) -> Listing:
-    """Return the MD5 of `script` and of each module that it imports, and the versions of the packages that compute.
+    """Return a checksum of `script` and of each module that it imports, and the versions of the packages that compute.
+
+    A checksum is that of what Python runs, the syntax tree: another wording of a comment or docstring is the same
+    module and trains nothing anew.
 
     `plan` writes them to `sources/<stage>.yaml`, through which a stage depends on them. As lists in dvc.yaml they would
     have to be kept by hand, and make up two thirds of dvc.lock, which DVC reads and writes at every stage. What follows
@@ -54,10 +58,10 @@ def listing(script: str) -> Listing:
         UserError: If a module is missing or not Python.
     """
     modules = imported(script)
-    tops = {name.partition(".")[0] for module in modules for name in _names(module)}
+    tops = {name.partition(".")[0] for module in modules for name in _read(module).names}
     packages = sorted(PACKAGES[top] for top in tops & PACKAGES.keys())
     return {
-        "modules": {module: hashlib.md5((ROOT / module).read_bytes()).hexdigest() for module in modules},
+        "modules": {module: _read(module).checksum for module in modules},
         "packages": {package: version(package).partition("+")[0] for package in packages},
     }
 
@@ -73,7 +77,7 @@ def verify(stage: str) -> None:
     """
     file = FOLDER / f"{stage}.yaml"
     if "DVC_STAGE" in os.environ and file.exists():
-        _names.cache_clear()
+        _read.cache_clear()
         listed, found = _listed(file), _entries(listing(f"stages/{stage}.py"))
         if changed := sorted(name for name in listed | found if listed.get(name) != found.get(name)):
             file.unlink()
@@ -112,7 +116,7 @@ def imported(script: str) -> list[str]:
         module = waiting.pop()
         if module not in found and not _exempt(Path(module).parent):
             found.add(module)
-            waiting += _modules(_names(module))
+            waiting += _modules(_read(module).names)
     return sorted(module for module in found if not _exempt(Path(module)))
 
 
@@ -126,9 +130,17 @@ def _modules(names: Iterable[str]) -> list[str]:
     return [path for path in paths if path.startswith(("pipeline/", "stages/")) and (ROOT / path).is_file()]
 
 
+@dataclass(frozen=True)
+class _Module:
+    """What a module imports, `numpy.typing`, and takes from there, `pipeline.flow.planar.forward`; its checksum."""
+
+    names: frozenset[str]
+    checksum: str
+
+
 @cache
-def _names(module: str) -> frozenset[str]:
-    """Return what a module imports, `numpy.typing`, and what it takes from there, `pipeline.flow.planar.forward`."""
+def _read(module: str) -> _Module:
+    """Read the source of a module of this repository."""
     names: set[str] = set()
     try:
         tree = ast.parse((ROOT / module).read_text())
@@ -141,4 +153,22 @@ def _names(module: str) -> frozenset[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names |= {str(node.module)} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return frozenset(names)
+    return _Module(frozenset(names), hashlib.md5(repr(_meaning(tree)).encode()).hexdigest())
+
+
+def _meaning(node: object) -> object:
+    """Return a syntax tree as nested tuples, the same in every version of Python, without docstrings.
+
+    Comments, line breaks and positions are no part of a tree. Empty fields go, of which newer versions have more.
+    """
+    if isinstance(node, ast.AST):
+        fields = ((name, _meaning(value)) for name, value in ast.iter_fields(node))
+        return type(node).__name__, *((name, value) for name, value in fields if value not in (None, ()))
+    if isinstance(node, list):
+        return tuple(_meaning(item) for item in node if not _is_docstring(item))
+    return node
+
+
+def _is_docstring(node: object) -> bool:
+    """Whether a node is a string that is a statement: Python computes nothing from it."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

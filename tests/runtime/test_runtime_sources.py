@@ -1,6 +1,5 @@
 """What a stage is made of: modules by their checksums, packages that compute by their versions."""
 
-import hashlib
 import os
 
 import pytest
@@ -27,16 +26,78 @@ def repository(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "ROOT", tmp_path)
     monkeypatch.setattr(sources, "version", versions.__getitem__)
     monkeypatch.chdir(tmp_path)
-    sources._names.cache_clear()
+    sources._read.cache_clear()
     yield tmp_path, versions
-    sources._names.cache_clear()
+    sources._read.cache_clear()
 
 
 def test_modules_and_packages_are_those_that_are_imported(repository):
-    assert sources.listing("stages/s.py") == {
-        "modules": {name: hashlib.md5(MODULES[name].encode()).hexdigest() for name in ("pipeline/a.py", "stages/s.py")},
-        "packages": {"numpy": "2.4.6", "scikit-learn": "1.9.1"},
-    }
+    listing = sources.listing("stages/s.py")
+    assert listing["modules"].keys() == {"pipeline/a.py", "stages/s.py"}
+    assert listing["packages"] == {"numpy": "2.4.6", "scikit-learn": "1.9.1"}
+
+
+CODE = """\
+X: int = None
+
+
+class A:
+    y = 1
+
+    def f(self):
+        return f'{X}' 'a'
+"""
+WORDING = '''\
+"""Module."""
+X: int = None
+"""Field."""
+
+class A:
+    """A."""
+    y = 1  # why
+    def f(self):
+        """F."""
+        return (f"{X}"
+                "a")
+'''
+
+
+def checksum(text: str) -> str:
+    (sources.ROOT / "pipeline/a.py").write_text(text)
+    sources._read.cache_clear()
+    return sources.listing("stages/s.py")["modules"]["pipeline/a.py"]
+
+
+def test_comments_docstrings_and_line_breaks_are_no_part_of_a_checksum(repository):
+    assert checksum(WORDING) == checksum(CODE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("1", "2"),
+        ("1", "1.0"),
+        ("1", "True"),
+        ("'a'", "'b'"),
+        ("y", "z"),
+        ("int", "str"),
+        ("X}", "A}"),
+        ("return", "yield"),
+        ("None", "()"),
+        ("None", "''"),
+        ("    y = 1\n", ""),
+        ("class A:", "class A(int):"),
+    ],
+)
+def test_whatever_python_runs_is_part_of_a_checksum(repository, old, new):
+    assert old in CODE and checksum(CODE.replace(old, new, 1)) != checksum(CODE)
+
+
+def test_a_checksum_is_the_same_in_every_version_of_python(repository):
+    assert (
+        checksum("def f(x: int = 1) -> str:\n    return f'{x!r:>3}' if x else 'a'\n")
+        == "618e6f61edac58bb98242098f402ffb9"
+    )
 
 
 def test_a_build_for_another_device_is_the_same_version(repository):
@@ -60,7 +121,7 @@ def test_what_has_changed_since_the_plan_is_named(repository, monkeypatch):
     versions["numpy"] = "9.9.9"
     (folder / "pipeline/a.py").write_text("import scipy")
     versions["scipy"] = "1.0"
-    sources._names.cache_clear()
+    sources._read.cache_clear()
     with pytest.raises(UserError, match=r"numpy, pipeline/a\.py, scikit-learn, scipy have changed"):
         sources.verify("s")
 
