@@ -6,7 +6,6 @@ import hashlib
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from pipeline.runtime.errors import UserError
 from pipeline.runtime.paths import scratch
 from pipeline.runtime.plan import Plan
 from pipeline.runtime.settings import Kind
-from pipeline.tracking import seconds
+from pipeline.tracking import usage
 from pipeline.tracking.live import LiveRun
 
 if TYPE_CHECKING:
@@ -91,16 +90,15 @@ def _job(plan: Plan) -> Iterator[Job]:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         live = LiveRun(plan, attempt=state.name)
-        start = time.monotonic()
-        try:
-            yield Job(plan, partial, state, live.log)
-            sources.verify(plan.stage)  # what was edited meanwhile must not be recorded as what has run
-        except BaseException:
-            live.close(failed=True)
-            raise
-        live.close(failed=False)
-        _move(partial, output)
-        seconds.note(plan, time.monotonic() - start)
+        with usage.measured(plan, state):
+            try:
+                yield Job(plan, partial, state, live.log)
+                sources.verify(plan.stage)  # what was edited meanwhile must not be recorded as what has run
+            except BaseException:
+                live.close(failed=True)
+                raise
+            live.close(failed=False)
+            _move(partial, output)
         shutil.rmtree(state, ignore_errors=True)  # a forced rerun starts afresh
 
 

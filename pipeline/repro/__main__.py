@@ -27,7 +27,7 @@ from pipeline.repro.watch import Progress, end_of
 from pipeline.repro.workers import StageError, Workers
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plan import Plan
-from pipeline.tracking import seconds
+from pipeline.tracking import usage
 
 if TYPE_CHECKING:
     from pipeline.repro.cluster import Cluster
@@ -102,7 +102,7 @@ def _run(todo: "nx.DiGraph[str]", workers: "Workers | Cluster") -> None:
     """Run all of `todo` by `workers`; where stages fail, do what does not need them, then say which and exit."""
     width, progress = workers.width, Progress(len(todo))
     with ThreadPoolExecutor(sum(width.values())) as threads, workers, progress:
-        urgency = graph.urgency(todo, seconds.latest())
+        urgency = graph.urgency(todo, usage.latest())
         failed = run_all(todo, lambda stage: threads.submit(workers.run, stage), workers.kind, width, urgency, progress)
     if failed:
         sys.exit("\n".join(_failures(todo, failed)))

@@ -15,7 +15,9 @@ def main() -> int:
     command.add_argument(
         "--all", action="store_true", help="compare every record with the store, and add its files again"
     )
-    commands.add_parser("provenance", help=f"write {provenance.FILE}: hardware, git revision, seconds per stage")
+    commands.add_parser(
+        "provenance", help=f"write {provenance.FILE}: hardware, git revision, time and memory of each stage"
+    )
     arguments = parser.parse_args()
     if arguments.command == "provenance":
         print(f"tracking: {provenance.write()} written")

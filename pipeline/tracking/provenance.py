@@ -1,4 +1,4 @@
-"""What differs from machine to machine, beside the report: hardware, git revision, seconds per stage."""
+"""What differs from machine to machine, beside the report: hardware, git revision, time and memory of each stage."""
 
 import os
 import platform
@@ -8,7 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pipeline.runtime.plan import read_all
-from pipeline.tracking import seconds
+from pipeline.tracking import usage
+from pipeline.tracking.usage import Usage
 
 FILE = Path("reports/provenance.md")
 
@@ -16,8 +17,12 @@ FILE = Path("reports/provenance.md")
 def write(root: Path = Path()) -> Path:
     """Write `reports/provenance.md` below `root` and return its path."""
     plans = read_all(root)
-    took = seconds.read(plans, root)
-    rows = [f"| {plan.address} | {_shown(took.get(plan.address))} |" for plan in plans]
+    took = usage.read(plans, root)
+    stages = {
+        name: [took[plan.address] for plan in plans if plan.stage == name and plan.address in took]
+        for name in dict.fromkeys(plan.stage for plan in plans)
+    }
+    sums = {name: sum(usages, Usage()) for name, usages in stages.items() if usages}
     facts = {
         "processor": f"{processor()}, {os.cpu_count()} cores",
         "memory": f"{_memory():.1f} GiB",
@@ -36,12 +41,15 @@ def write(root: Path = Path()) -> Path:
         "|---|---|",
         *(f"| {name} | {value} |" for name, value in facts.items()),
         "",
-        f"Seconds of each stage that this checkout has run itself, {sum(took.values()):,.0f} in all. A stage that"
-        " continued from a checkpoint counts from there; one without a number came from the cache.",
+        "Time and memory of each stage that this checkout has run itself, in all processes that it was continued in:"
+        " the seconds that passed, the seconds of all cores, and the largest memory of a process. A stage without"
+        " numbers came from the cache.",
         "",
-        "| stage | seconds |",
-        "|---|---:|",
-        *rows,
+        "| stage | seconds | CPU seconds | memory (MiB) |",
+        "|---|---:|---:|---:|",
+        _row("**all**", sum(took.values(), Usage())),
+        *(_row(f"**all of {name}**", total) for name, total in sums.items()),
+        *(_row(plan.address, took.get(plan.address)) for plan in plans),
     ]
     (root / FILE).parent.mkdir(exist_ok=True)
     (root / FILE).write_text("\n".join(text) + "\n", encoding="utf-8")
@@ -88,5 +96,8 @@ def revision(root: Path, *own: str) -> str:
     return head + (" with changes" if git("status", "--porcelain", "--untracked-files=no", "--", *pathspecs) else "")
 
 
-def _shown(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:,.1f}"
+def _row(name: str, took: Usage | None) -> str:
+    values = (
+        ("", "", "") if took is None else (f"{took.seconds:,.1f}", f"{took.cpu_seconds:,.1f}", f"{took.memory:,.0f}")
+    )
+    return f"| {name} | {' | '.join(values)} |"

@@ -1,31 +1,78 @@
-"""The machine's own file: seconds of the stages that ran here, with the plan as it is, and what the machine is."""
+"""The machine's own file: what the stages took that ran here, with the plan as it is, and what the machine is."""
 
+import json
 import re
 import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 
 from pipeline.runtime.plan import Plan
-from pipeline.tracking import provenance, seconds
+from pipeline.tracking import provenance, usage
+from pipeline.tracking.usage import Usage
+
+ROOT = Path(__file__).parents[2]
 
 
-def test_seconds_are_those_of_the_last_run_of_the_same_plan(checkout, train, monkeypatch):
+def test_usage_is_that_of_the_last_run_of_the_same_plan(checkout, train, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(checkout.root))
     (checkout.root / ".scratch").mkdir(exist_ok=True)
     other = Plan("train_vae", "other", settings={"beta": 1.0})
     checkout.plan(train)
     checkout.plan(other)
-    assert seconds.read([train, other], checkout.root) == {}
+    assert usage.read([train, other], checkout.root) == {}
     for value in (10.0, 12.34):
-        seconds.note(train, value, checkout.root)
-    seconds.note(other, 5.0, checkout.root)
+        usage.note(train, Usage(value, 2 * value, 300.0), checkout.root)
+    usage.note(other, Usage(5.0), checkout.root)
     checkout.plan(Plan("train_vae", "other", settings={"beta": 2.0}))
-    assert seconds.read([train, other], checkout.root) == {"train_vae@bernoulli": 12.3}
+    assert usage.read([train, other], checkout.root) == {"train_vae@bernoulli": Usage(12.3, 24.7, 300.0)}
 
     path = provenance.write(checkout.root)
     text = path.read_text()
     assert path == checkout.root / "reports/provenance.md"
-    assert "| train_vae@bernoulli | 12.3 |" in text and "| train_vae@other |  |" in text
-    assert "12 in all" in text
+    assert "| train_vae@bernoulli | 12.3 | 24.7 | 300 |" in text and "| train_vae@other |  |  |  |" in text
+    assert "| **all** | 12.3 | 24.7 | 300 |" in text and "| **all of train_vae** | 12.3 |" in text
     assert provenance.processor() in text and "| git revision | not a git checkout |" in text
+
+
+INTERRUPTED = """
+import sys, time
+from pathlib import Path
+from pipeline.runtime.plan import Plan
+from pipeline.tracking import usage
+
+with usage.measured(Plan("train_vae", "bernoulli"), Path(sys.argv[1])):
+    block = bytearray(100 * 2**20)
+    while time.process_time() < 0.5:
+        pass
+    raise KeyboardInterrupt
+"""
+
+
+def test_what_an_interrupted_process_took_counts_in_the_next(checkout, train, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(checkout.root))
+    (checkout.root / ".scratch").mkdir(exist_ok=True)
+    checkout.plan(train)
+    subprocess.run([sys.executable, "-c", INTERRUPTED, checkout.root], cwd=ROOT, capture_output=True, check=False)
+    first = Usage(**json.loads((checkout.root / "usage.json").read_text()))
+    assert first.cpu_seconds >= 0.5 and first.seconds > 0 and first.memory > 100
+    with usage.measured(train, checkout.root, checkout.root):
+        pass
+    (both,) = usage.read([train], checkout.root).values()
+    assert both.cpu_seconds > first.cpu_seconds and both.seconds >= round(first.seconds, 1)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"seconds": "a"}', '{"hours": 1}'])
+def test_a_damaged_note_counts_as_none(checkout, train, monkeypatch, content):
+    monkeypatch.setenv("DVC_ROOT", str(checkout.root))
+    (checkout.root / ".scratch").mkdir(exist_ok=True)
+    checkout.plan(train)
+    (checkout.root / "usage.json").write_text(content)
+    (checkout.root / ".scratch/usage.jsonl").write_text(content + "\n")
+    with usage.measured(train, checkout.root, checkout.root):
+        pass
+    assert usage.read([train], checkout.root)[train.address].seconds < 60
 
 
 def test_the_git_revision_says_if_files_were_changed(checkout, monkeypatch):
