@@ -1,0 +1,33 @@
+"""What is published is what is finished: metrics, histories and plan files, no weights."""
+
+import yaml
+
+from pipeline.tracking.records import md5
+from tools.publish import publish
+
+FINISHED, STALE, MISSING = "plan/train_vae/a.yaml", "plan/train_vae/b.yaml", "plan/train_vae/c.yaml"
+
+
+def test_finished_stages_are_published_without_weights_and_others_are_not(tmp_path):
+    checkout, to = tmp_path / "checkout", tmp_path / "reports/overnight"
+    texts = {
+        name: yaml.safe_dump({"stage": "train_vae", "run": name[-6], "output": f"models/vae/{name[-6]}"})
+        for name in (FINISHED, STALE, MISSING)
+    }
+    others = {f"models/vae/{run}/{file}": run for run in "ab" for file in ("history.csv", "seed_0.safetensors")}
+    for name, text in {**texts, **others, "params.yaml": "p", "reports/figures/vae/f.png": "f"}.items():
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text(text)
+    checksums = {"a": md5(checkout / FINISHED), "b": "of another plan file", "c": md5(checkout / MISSING)}
+    lock = {
+        f"train_vae@{run}": {"deps": [{"path": f"plan/train_vae/{run}.yaml", "md5": checksum}]}
+        for run, checksum in checksums.items()
+    }
+    (checkout / "dvc.lock").write_text(yaml.safe_dump({"stages": lock}))
+    (to / "models").mkdir(parents=True)
+    (to / "models/old.json").write_text("of an earlier call")
+
+    assert publish(checkout, to, report=True) == (1, 3)
+    found = {str(file.relative_to(to)) for file in to.rglob("*") if file.is_file()}
+    assert found == {FINISHED, "models/vae/a/history.csv", "params.yaml", "figures/vae/f.png"}
+    assert publish(checkout, to) == (1, 3) and not (to / "figures").exists()

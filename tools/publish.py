@@ -1,0 +1,72 @@
+"""Copy what a checkout has measured into a folder that git keeps: `python -m tools.publish CHECKOUT reports/overnight`.
+
+Of every finished stage its plan file, metrics and histories; no weights, images or data. A stage is finished if
+`dvc.lock` has its output for the plan file as it is now. Works while the pipeline runs there: what is finished later
+is copied by the next call. With `--report`, the rendered report goes along, its figures and the record of the machine.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+import yaml
+
+from pipeline.runtime.plan import Plan, read_all
+from pipeline.tracking.records import md5
+
+KEPT = (".json", ".csv")
+REPORT = ("report.md", "summary.json", "provenance.md", "figures/**/*", "curves/*")
+
+
+def main() -> None:
+    """Read the command line and copy."""
+    parser = argparse.ArgumentParser(prog="python -m tools.publish", description=__doc__)
+    parser.add_argument("checkout", type=Path, help="root of the checkout that ran the pipeline")
+    parser.add_argument("to", type=Path, help="folder to write; what lies in it is replaced")
+    parser.add_argument("--report", action="store_true", help="copy the rendered report as well")
+    arguments = parser.parse_args()
+    done, plans = publish(arguments.checkout, arguments.to, report=arguments.report)
+    print(f"{arguments.to}: {done} of {plans} stages")
+
+
+def publish(checkout: Path, to: Path, report: bool = False) -> tuple[int, int]:
+    """Write the folder `to`, and return how many stages are finished and how many there are.
+
+    Args:
+        checkout: Root of the checkout that ran the pipeline.
+        to: Folder to write; what lies in it is replaced.
+        report: Whether the rendered report is copied as well.
+    """
+    plans = [plan for plan in read_all(checkout) if plan.output]
+    done = finished(checkout, plans)
+    shutil.rmtree(to, ignore_errors=True)
+    names = [Path("params.yaml"), *(plan.path for plan in done)]
+    for folder in (plan.output for plan in done):
+        names += [file.relative_to(checkout) for file in (checkout / folder).rglob("*") if file.suffix in KEPT]
+    for name in names:
+        _copy(checkout / name, to / name)
+    for pattern in REPORT if report else ():
+        for file in filter(Path.is_file, (checkout / "reports").glob(pattern)):
+            _copy(file, to / file.relative_to(checkout / "reports"))
+    return len(done), len(plans)
+
+
+def finished(checkout: Path, plans: list[Plan]) -> list[Plan]:
+    """Return the plans whose output is there, made from the plan file as it is now."""
+    lock = yaml.safe_load((checkout / "dvc.lock").read_text())["stages"]
+
+    def made(plan: Plan) -> bool:
+        entry = lock.get(plan.address, {"deps": []})
+        checksums = {item["path"]: item["md5"] for item in entry["deps"]}
+        return checksums.get(str(plan.path)) == md5(checkout / plan.path) and (checkout / plan.output).exists()
+
+    return [plan for plan in plans if made(plan)]
+
+
+def _copy(file: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file, target)
+
+
+if __name__ == "__main__":
+    main()
