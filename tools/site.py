@@ -22,8 +22,8 @@ ELSEWHERE = {
 """Pages that lie outside docs/, by their path in the repository, and their place on the site."""
 
 LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\[\]]*)\]\((?P<path>[^)\s:#]+)(?P<heading>#[^)\s]*)?\)")
-FUNCTION = re.compile(r"<mi>[a-z]{2,}</mi>(?=<m(?!o))")
-"""A function such as log before its argument in MathML, without a parenthesis; MathML has no space between them."""
+SPACE = re.compile(r"(?<=[a-z]{2}</mi>)(?=<m(?!o))|(?<=</mi>)(?=<mi>[a-z]{2,}</mi>)")
+"""Where MathML lacks the space around a function such as log that has no parentheses."""
 
 FORMULA = re.compile(r'<(?P<tag>span|div) class="arithmatex">\\[(\[](?P<tex>.*?)\\[)\]]</(?P=tag)>', re.DOTALL)
 
@@ -41,13 +41,15 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     places = {str(Path(path).relative_to(root)): place for path, place in _places(root).items()}
     places |= {f"docs/{file.src_uri}": file.src_uri for file in files if not file.generated_by}
     here = {place: path for path, place in places.items()}.get(page.file.src_uri)
-    if here is None:  # a page of the API
+    if here is None:  # page of the API
         return markdown
 
     def link(found: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(here), found["path"]))
         if target in places:
             path = posixpath.relpath(places[target], posixpath.dirname(page.file.src_uri))
+        elif found["image"]:
+            return found[0]  # which MkDocs then reports as missing
         elif config.repo_url:
             path = f"{config.repo_url}/blob/main/{target}"
         else:
@@ -62,7 +64,8 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
 
     def formula(found: re.Match[str]) -> str:
         written = convert(html.unescape(found["tex"]), display="inline" if found["tag"] == "span" else "block")
-        return FUNCTION.sub(r'\g<0><mspace width="0.17em"/>', written)
+        spaced = SPACE.sub('<mspace width="0.17em"/>', written)
+        return f'<{found["tag"]} class="formula">{spaced}</{found["tag"]}>'
 
     return FORMULA.sub(formula, content)
 
