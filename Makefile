@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
-.PHONY: help repro test test-fast profile sweep compare mlflow lint lock
+.PHONY: help repro test test-fast profile sweep compare mlflow lint docs lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,15 +17,19 @@ help: ## this list
 	@git config user.email >/dev/null || { git config user.name "$${USER:-pipeline}" && git config user.email pipeline@localhost; }
 	touch $@
 
+.venv/installed-dev: .venv/installed requirements-dev.txt
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	touch $@
+
 repro: .venv/installed ## run everything that params.yaml asks for and is not done yet, then write reports/ (JOBS=1: one stage at a time)
 	@python -m pipeline.repro $(if $(JOBS),--jobs $(JOBS))
 	@python -m pipeline.tracking sync || true
 	@python -m pipeline.tracking provenance
 
-test: .venv/installed ## run all tests
+test: .venv/installed-dev ## run all tests
 	@python -m pytest
 
-test-fast: .venv/installed ## run the tests that take no more than a moment; they reach every module
+test-fast: .venv/installed-dev ## run the tests that take no more than a moment; they reach every module
 	@python -m pytest -m "not slow"
 
 profile: .venv/installed ## write a profile into params.yaml: NAME=paper (the reports' settings), overnight or default; your own runs stay
@@ -40,8 +44,12 @@ compare: .venv/installed ## is this one better? rank experiments or runs: REVS="
 mlflow: .venv/installed ## browse the recorded runs at http://127.0.0.1:5000
 	mlflow ui --backend-store-uri sqlite:///mlflow.db
 
-lint: .venv/installed ## formatting, style and types
+lint: .venv/installed-dev ## formatting, style and types
 	@ruff format --check . && ruff check . && mypy
 
-lock: ## compile requirements.in to the pinned requirements.txt (needs uv)
+docs: .venv/installed-dev ## build the documentation as a site into site/; `.venv/bin/mkdocs serve` shows it while you write
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict
+
+lock: ## compile requirements.in and requirements-dev.in to the pinned .txt beside them (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header requirements.in -o requirements.txt
+	uv pip compile --universal --python-version 3.11 --no-header requirements-dev.in -o requirements-dev.txt

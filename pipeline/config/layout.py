@@ -23,7 +23,7 @@ HEADER = """\
 """
 
 SECTIONS = {
-    "data": "data sets, each named for what it is: one of the registry, or your own (see README)",
+    "data": "data sets, each named for what it is: one of the registry, or your own (see docs/data.md)",
     "features": "evaluators: networks and real images by which generated images are scored; every GAN names one",
     "vae": "autoencoders, variational and not, and their importance-sampled log-likelihood",
     "samples": "scores of what autoencoders generate; every run names its data set, autoencoder and evaluator",

@@ -80,8 +80,10 @@ def panels(
 
     Args:
         path: File to write; its folder is made.
-        count, columns: Number of panels in all, and in a row.
-        width, height: Size of one panel in inches, 120 pixels each.
+        count: Number of panels in all.
+        columns: Number of panels in a row.
+        width: Width of one panel in inches, 120 pixels each.
+        height: Its height, likewise.
         projection: `3d`, or nothing for flat panels.
     """
     rows = -(-count // columns)

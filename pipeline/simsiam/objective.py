@@ -10,9 +10,11 @@ def negative_cosine(
     r"""Return $-\frac12 [\cos(p_1, z_2) + \cos(p_2, z_1)]$, a mean over the batch.
 
     Args:
-        prediction_1, prediction_2: p of the two views, `(n, d)`.
-        features_1, features_2: z of the two views, `(n, d)`.
-        stop_gradient: take z for a constant in both terms.
+        prediction_1: p of one view, `(n, d)`.
+        prediction_2: p of the other.
+        features_1: z of one view, `(n, d)`.
+        features_2: z of the other.
+        stop_gradient: Take z for a constant in both terms.
 
     Reference: Chen & He, Exploring Simple Siamese Representation Learning, CVPR 2021, equations 1 to 4.
     """

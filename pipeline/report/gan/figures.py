@@ -44,7 +44,8 @@ class Scored:
     """One trained and scored run.
 
     Args:
-        train, score: Its two plans.
+        train: The plan of its training.
+        score: The plan of its scores.
         metrics: What scoring has measured.
         look: Colour, dash and marker of its line among those of all runs.
     """
