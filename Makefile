@@ -48,7 +48,7 @@ lint: .venv/installed-dev ## formatting, style and types
 	@ruff format --check . && ruff check . && mypy
 
 docs: .venv/installed-dev ## build the documentation as a site into site/; `.venv/bin/mkdocs serve` shows it while you write
-	@NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 lock: ## compile requirements.in and requirements-dev.in to the pinned .txt beside them (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header requirements.in -o requirements.txt

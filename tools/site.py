@@ -1,6 +1,7 @@
 """Hooks of MkDocs for `make docs`: pages that lie outside docs/, links to the repository, formulas without a script."""
 
 import html
+import logging
 import posixpath
 import re
 from pathlib import Path
@@ -26,6 +27,9 @@ SPACE = re.compile(r"(?<=[a-z]{2}</mi>)(?=<m(?!o))|(?<=</mi>)(?=<mi>[a-z]{2,}</m
 """Where MathML lacks the space around a function such as log that has no parentheses."""
 
 FORMULA = re.compile(r'<(?P<tag>span|div) class="arithmatex">\\[(\[](?P<tex>.*?)\\[)\]]</(?P=tag)>', re.DOTALL)
+
+
+logging.getLogger("mkdocs.plugins.api-autonav").setLevel(logging.WARNING)  # it names every module otherwise
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
