@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pipeline.data import store
-from pipeline.features import evaluator as evaluators
+from pipeline.features import complete
 from pipeline.features.evaluator import Evaluator
 from pipeline.gan import studies
 from pipeline.gan.evaluate import COMPARED, Generated, RealStatistics, evaluate
@@ -39,7 +39,7 @@ def score(data: Path, model: Path, features: Path, output: Path, settings: Scori
         context: Where to compute.
     """
     device, images = context.device, store.load(data, context.device)
-    trained, evaluator = TrainedGan.load(model), evaluators.load(features, device, images.card["shape"])
+    trained, evaluator = TrainedGan.load(model), complete.load(features, device, images.card["shape"])
     split, real = evaluation_split(images)
     scorer = Scorer(model, trained, evaluator, real, settings, device)
     seeds, more = {}, dict[str, Any]()
