@@ -19,8 +19,8 @@ from pipeline.runtime.plan import Plan
 FAMILIES = {
     family.name: family
     for family in (
-        features.FAMILY, vae.FAMILY, samples.FAMILY, theirs.FAMILY, flow.FAMILY, flow.LAYERS, simsiam.FAMILY, dirac.GAMES,
-        gan.FAMILY,
+        features.FAMILY, vae.FAMILY, samples.FAMILY, theirs.FAMILY, flow.FAMILY, flow.LAYERS, simsiam.FAMILY,
+        dirac.GAMES, gan.FAMILY,
     )
 }  # fmt: skip
 
