@@ -79,7 +79,7 @@ def score(data: Path, model: Path, features: Path, output: Path, settings: Scori
 def _protocol(sampling: Sampling) -> dict[str, Any]:
     standing = f"standing statistics, mean over {sampling.normalisation_batches} batches of 64"
     return {
-        "best": "the stored generator with the smallest Fréchet distance, scored on other samples than those of the choice",
+        "best": "the stored generator with the smallest Fréchet distance, scored on other samples",
         "generator": "running average of the weights; raw: the last weights themselves",
         "normalisation": standing if sampling.normalisation == "standing" else "statistics of each batch of 64",
         "generator_precision": sampling.precision,
