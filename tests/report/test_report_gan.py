@@ -12,6 +12,7 @@ from PIL import Image
 from pipeline.dirac.games import play_and_measure
 from pipeline.dirac.settings import Game, Games
 from pipeline.features import build as features
+from pipeline.features import real
 from pipeline.features.settings import Evaluation
 from pipeline.gan import score, train
 from pipeline.gan.settings import (
@@ -92,7 +93,11 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (data / "card.json").write_text(json.dumps(card))
     evaluator = planned(root, Plan("features", "blobs", {"data": "data/blobs"}, "models/features/blobs", EVALUATION))
     context = Context(torch.device("cpu"), root / ".scratch")
-    features.build(data, evaluator, settings.build(Evaluation, EVALUATION), context)
+    evaluation = settings.build(Evaluation, EVALUATION)
+    features.build(data, evaluator, evaluation, context)
+    inputs = {"data": "data/blobs", "features": "models/features/blobs"}
+    beside = planned(root, Plan("score_real", "blobs", inputs, "scores/real/blobs", EVALUATION))
+    real.score(data, evaluator, beside, evaluation, context)
     for run, loss, penalty in (("main", "jsd", "none"), ("wgan_lp", "w1", "lp")):
         trained = training(loss, penalty)
         plan = Plan("train_gan", run, {"data": "data/blobs"}, f"models/gan/{run}", settings.plain(trained))
