@@ -56,9 +56,8 @@ def _gan(root, folder):
     for seed in (0, 3):
         for name in (weights.name(seed), weights.snapshot(weights.name(seed), "step", 0)):
             weights.save(folder, name, weights.of(build(network, shape)[0]))
-    write(
-        root, Plan("train_gan", "main", {"data": "data/colours"}, settings={"network": {"width": 4}, "seeds": [0, 3]})
-    )
+    training = {"network": {"width": 4}, "seeds": [0, 3]}
+    write(root, Plan("train_gan", "main", {"data": "data/colours"}, "models/gan/main", training))
     sampling = {"normalisation": "standing", "normalisation_batches": 2, "precision": "fp32"}
     inputs, scores = {"model": "models/gan/main", "features": "models/features/colours"}, root / "scores/gan/main"
     write(root, Plan("score_gan", "main", inputs, "scores/gan/main", {"sampling": sampling}))

@@ -12,8 +12,10 @@ import untrained
 from PIL import Image
 
 from pipeline.flow.planar import forward
-from pipeline.gan import score as scoring
-from pipeline.runtime import weights
+from pipeline.gan.model import TrainedGan
+from pipeline.gan.sample import Sampler, sample_latents
+from pipeline.gan.settings import Sampling
+from pipeline.runtime import seeding, weights
 from pipeline.runtime.errors import UserError
 from pipeline.sample import __main__ as command
 from pipeline.sample.__main__ import write
@@ -62,10 +64,12 @@ def test_the_best_stored_generator_is_the_chosen_one(root):
 
 
 def test_images_that_are_taken_away_are_those_that_were_scored(root):
-    """The same latents and normalisation as in scoring give the same bytes."""
-    model = load("gan/main", root=root)
-    latents = scoring.sample_latents(5, 8, (4, "sample"), torch.device("cpu"))
-    assert torch.equal(model.sample(5, 4)["samples"], model._sampler.images(latents))
+    """Scoring's own sampler gives the same bytes for the same latents."""
+    trained, cpu = TrainedGan.load(root / "models/gan/main"), torch.device("cpu")
+    generator, random = trained.generator(root / "models/gan/main", 3, 10, cpu), seeding.generator(3, "normalisation")
+    scored = Sampler(generator, trained.scale, Sampling("standing", 2, "fp32"), 8, random)
+    latents = sample_latents(5, 8, (4, "sample"), cpu)
+    assert torch.equal(load("gan/main", 3, root=root).sample(5, 4)["samples"], scored.images(latents))
 
 
 def test_an_autoencoder_encodes_and_decodes(root):
@@ -126,7 +130,9 @@ def test_the_documented_lines_in_a_fresh_interpreter(root):
     blocks = (ROOT / "docs/models.md").read_text().split("```python\n")[1:]
     kinds = {"images": "torch.uint8 [64, 3, 32, 32]", "latents": "torch.float32 [9, 4]",
              "features": "torch.float32 [9, 16]"}  # fmt: skip
-    made = "import torch; digits, photographs = (torch.zeros(9, c, s, s, dtype=torch.uint8) for c, s in ((1, 28), (3, 32)))"
+    made = (
+        "import torch; digits, photographs = (torch.zeros(9, *s, dtype=torch.uint8) for s in ((1, 28, 28), (3, 9, 9)))"
+    )
     found = {}
     for block in blocks:
         lines = [line for line in block.partition("```")[0].splitlines() if line]
