@@ -60,7 +60,7 @@ def test_the_card_says_data_settings_scores_licence_and_how_to_load(root, tmp_pa
     _, head, body = text.split("---\n", 2)
     assert yaml.safe_load(head)["library_name"] == "pytorch"
     for row in (
-        "| title | colours \\| made up |", "| width | 4 |", 
+        "| title | colours \\| made up |", "| width | 4 |",
         "| FD (classifier), last generator | 53 | 51.5 | 2.1213 | 2 |",
         "| licence | CC0 |", "99 for uniform noise", "50.0 % (test)", "run `main`, seed 3.", "Trained with torch 2.",
         "The data that the weights were learnt from: CC0.", 'load("model")',
