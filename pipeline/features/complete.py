@@ -42,7 +42,7 @@ class CompleteEvaluator(Evaluator):
 
     def protocol(self, images: int) -> dict[str, Any]:
         """Return in words how the scores of a number of generated `images` come about."""
-        words = f"balls around reference images alone, to the {NEIGHBOURS}. nearest neighbour"
+        words = f"balls around reference images alone, to the {NEIGHBOURS}th nearest neighbour"
         return {**super().protocol(images), "density_coverage": words}
 
 
