@@ -156,6 +156,17 @@ def test_scores_stand_beside_their_protocol_and_are_no_fid(rendered: Path) -> No
     )
 
 
+def test_score_tables_hold_all_runs_with_spread(rendered: Path) -> None:
+    html = (rendered / "report.html").read_text()
+    tables = [table for table in re.findall("<table.*?</table>", html, re.DOTALL) if ">coverage<" in table]
+    of_gans = next(table for table in tables if "raw weights" in table)
+    head, *rows = [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row) for row in re.findall("<tr>(.*?)</tr>", of_gans, re.S)]
+    assert [row[0] for row in rows] == ["main", "wgan_lp"] and all(len(row) == len(head) for row in rows)
+    for column in ("Fréchet distance", "density", "coverage"):
+        assert all(re.fullmatch(r"[\d.e+-]+ ± [\d.e+-]+", row[head.index(column)]) for row in rows), column
+    assert all(row[head.index("n")] == "2" for row in rows)
+
+
 def test_words_that_are_compared_say_which_word_of_ours_they_mean() -> None:
     rows = [row for row in read().rows if row.experiment == "D"]
     assert len(rows) == 20
