@@ -8,7 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pipeline.compare import metrics, render, scored, tables
+from pipeline.compare import render, scored
 from pipeline.compare.render import Compared
 from pipeline.compare.scored import Group
 from pipeline.runtime.errors import UserError
@@ -45,17 +45,10 @@ def compare(names: list[str], runs: list[str], patterns: list[str]) -> list[Comp
     if missing := set(runs) - known:
         raise UserError(f"{', '.join(sorted(missing))}: no scores of such a run; there are {', '.join(sorted(known))}.")
     groups = scored.groups(read, runs)
-    compared = [_compared(group, patterns) for group in groups]
+    compared = [render.compared(group, patterns) for group in groups]
     if patterns and not any(each.rankings for each in compared):
         raise UserError(f"{', '.join(patterns)}: no such number in what is compared: {', '.join(_numbers(groups))}.")
     return compared
-
-
-def _compared(group: Group, patterns: list[str]) -> Compared:
-    if not group.members:
-        return Compared(group, [])
-    names = dict.fromkeys(name for member in group.members.values() for name in member.values)
-    return Compared(group, [tables.rank(group, name) for name in metrics.chosen(group.stage, names, patterns)])
 
 
 def _numbers(groups: list[Group]) -> list[str]:

@@ -18,13 +18,32 @@ BETTER = {
 """What is better, by patterns of names; the first that fits counts. Of other numbers nothing is better."""
 
 HEADLINES = {
-    "score_gan": ["final.frechet_distance", "final.inception_score", "final.precision", "final.recall"],
+    "score_gan": [
+        "final.frechet_distance",
+        "final.inception_score",
+        "final.precision",
+        "final.recall",
+        "final.density",
+        "final.coverage",
+    ],
     "likelihood": ["log_likelihood.*.value", "elbo.test", "squared_error"],
     "score_samples": ["samples.frechet_distance", "reconstructions.frechet_distance", "samples.inception_score"],
     "score_flow": ["*.samples.*.test_nll", "*.density.*.loss"],
     "score_simsiam": ["knn.last", "probe"],
 }
 """The numbers that are compared where none is asked for, by stage."""
+
+
+TITLES = {
+    "final.*": "{name}, last generator", "best.*": "{name}, best stored generator", "raw.*": "{name}, raw weights",
+    "samples.*": "{name}, samples of the prior", "reconstructions.*": "{name}, reconstructions",
+    "log_likelihood.*.value": "log p(x), K = {1}", "elbo.test": "ELBO of test images",
+    "squared_error": "squared error of reconstructions",
+    "*.samples.*.test_nll": "NLL of test points, {2} fitted to points, constraint {0}",
+    "*.density.*.loss": "reverse KL up to a constant, {2} fitted to the formula, constraint {0}",
+    "knn.last": "kNN accuracy after the last epoch, %", "probe": "accuracy of the linear probe, %",
+}  # fmt: skip
+"""Names in words, by patterns: `{0}` is the first part of the dotted name, `{name}` the score's name in tables."""
 
 
 def flat(tree: Any, name: str = "") -> dict[str, float]:
@@ -60,6 +79,7 @@ def chosen(stage: str, names: Iterable[str], patterns: Sequence[str] = ()) -> li
 
 def words(name: str, protocol: Mapping[str, Any]) -> str:
     """Return the name of a number as tables show it, with that of its protocol where it has one."""
-    head, _, last = name.rpartition(".")
-    named = protocol.get("names", {}).get(last)
-    return f"{named}, {head}" if named and head else named or name
+    parts = name.split(".")
+    named = protocol.get("names", {}).get(parts[-1], parts[-1].replace("_", " "))
+    title = next((title for pattern, title in TITLES.items() if fnmatchcase(name, pattern)), name)
+    return title.format(*parts, name=named)

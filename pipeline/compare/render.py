@@ -9,10 +9,10 @@ from typing import Any
 
 from scipy.stats import t
 
-from pipeline.compare.metrics import words
+from pipeline.compare.metrics import chosen, words
 from pipeline.compare.scored import Group
 from pipeline.compare.statistics import CONFIDENCE, Bounds
-from pipeline.compare.tables import METHOD, Pair, Ranked, Ranking
+from pipeline.compare.tables import METHOD, Pair, Ranked, Ranking, rank
 from pipeline.report import style
 
 PAIRS = (
@@ -38,12 +38,25 @@ class Compared:
         return words(ranking.metric, next(iter(self.group.members.values())).protocol)
 
 
-def text(compared: Sequence[Compared]) -> str:
+def compared(group: Group, patterns: Sequence[str] = ()) -> Compared:
+    """Return the rankings of a group.
+
+    Args:
+        group: The runs.
+        patterns: Names of the numbers to rank by, see `pipeline.compare.metrics.chosen`.
+    """
+    if not group.members:
+        return Compared(group, [])
+    names = dict.fromkeys(name for member in group.members.values() for name in member.values)
+    return Compared(group, [rank(group, name) for name in chosen(group.stage, names, patterns)])
+
+
+def text(found: Sequence[Compared]) -> str:
     """Return all of it as Markdown."""
     parts = ["# Comparison", METHOD]
-    for each in compared:
+    for each in found:
         parts += _section(each)
-    if not any(each.rankings for each in compared):
+    if not any(each.rankings for each in found):
         parts.append("No scores differ.")
     return "\n\n".join(parts) + "\n"
 
@@ -51,8 +64,8 @@ def text(compared: Sequence[Compared]) -> str:
 def _section(compared: Compared) -> list[str]:
     group = compared.group
     parts = [f"## {group.title or 'Left out'}"]
-    if notes := _notes(group):
-        parts.append("\n".join(f"- {note}" for note in notes))
+    if said := notes(group):
+        parts.append("\n".join(f"- {note}" for note in said))
     if group.members and (settings := group.differing("settings")):
         rows = [[name, *map(_value, values)] for name, values in settings.items()]
         parts += ["Hyperparameters that differ:", _table(["", *group.members], rows)]
@@ -60,7 +73,7 @@ def _section(compared: Compared) -> list[str]:
         wish = f", {ranking.which} is better" if ranking.which else ""
         parts.append(f"### {compared.name(ranking)} (`{ranking.metric}`{wish})")
         rows = [
-            [str(place), row.label, _number(row.mean), _number(row.spread), str(len(row.values))]
+            [str(place), row.label, number(row.mean), number(row.spread), str(len(row.values))]
             for place, row in enumerate(ranking.rows, 1)
         ]
         parts.append(_table(["", "run", "mean", "spread", "n"], rows))
@@ -75,14 +88,15 @@ def _section(compared: Compared) -> list[str]:
     return parts
 
 
-def _notes(group: Group) -> list[str]:
-    notes = list(group.notes)
-    notes += [f"{label}: {lost}, left out." for label, scored in group.members.items() for lost in scored.lost]
+def notes(group: Group) -> list[str]:
+    """Return what has to be said of a group: what was left out, and what was not alike."""
+    said = list(group.notes)
+    said += [f"{label}: {lost}, left out." for label, scored in group.members.items() for lost in scored.lost]
     if group.members and (measured := group.differing("protocol")):
-        notes.append(f"Not measured alike, compare with care: {', '.join(measured)}.")
+        said.append(f"Not measured alike, compare with care: {', '.join(measured)}.")
     if group.members and (sources := group.differing("sources")):
-        notes.append(f"Computed by different code or packages: {', '.join(sources)}.")
-    return notes
+        said.append(f"Computed by different code or packages: {', '.join(sources)}.")
+    return said
 
 
 def _differences(ranking: Ranking) -> str:
@@ -91,9 +105,9 @@ def _differences(ranking: Ranking) -> str:
     rows = []
     for pair in ranking.to_first:
         found = pair.difference
-        mean, interval = (found.mean, found.interval) if found else (None, None)
-        row = [f"{pair.first} - {pair.second}", _number(mean), _interval(interval), str(len(pair.seeds))]
-        rows.append([*row, *([_interval(pair.images)] if over_images else []), pair.verdict()])
+        mean, bounds = (found.mean, found.interval) if found else (None, None)
+        row = [f"{pair.first} - {pair.second}", number(mean), interval(bounds), str(len(pair.seeds))]
+        rows.append([*row, *([interval(pair.images)] if over_images else []), pair.verdict()])
     return _table([*head[:4], *(["interval over images"] if over_images else []), head[4]], rows)
 
 
@@ -105,23 +119,25 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(map(str.ljust, row, widths))} |" for row in lines)
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Return a number with four digits, or as a whole one; a dash for none."""
     return "-" if value is None else f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
-def _interval(interval: Bounds | None) -> str:
-    return f"{_number(interval.low)} to {_number(interval.high)}" if interval else "-"
+def interval(bounds: Bounds | None) -> str:
+    """Return the ends of an interval; a dash for none."""
+    return f"{number(bounds.low)} to {number(bounds.high)}" if bounds else "-"
 
 
 def _value(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def write(compared: Sequence[Compared], folder: Path) -> list[Path]:
+def write(found: Sequence[Compared], folder: Path) -> list[Path]:
     """Write `comparison.md`, `ranking.csv`, `differences.csv` and a picture of each group, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "comparison.md").write_text(text(compared))
-    rankings = [(each.group.title, ranking) for each in compared for ranking in each.rankings]
+    (folder / "comparison.md").write_text(text(found))
+    rankings = [(each.group.title, ranking) for each in found for ranking in each.rankings]
     ranked = [
         [title, ranking.metric, place, row.label, row.mean, row.spread, len(row.values)]
         for title, ranking in rankings
@@ -130,7 +146,7 @@ def write(compared: Sequence[Compared], folder: Path) -> list[Path]:
     _csv(folder / "ranking.csv", ["group", "metric", "rank", "run", "mean", "spread", "n"], ranked)
     pairs = [[title, ranking.metric, *_cells(pair)] for title, ranking in rankings for pair in ranking.pairs]
     _csv(folder / "differences.csv", PAIRS, pairs)
-    drawn = [each for each in compared if each.rankings]
+    drawn = [each for each in found if each.rankings]
     for each in drawn:
         _picture(each, folder / each.picture)
     return [folder / name for name in ("comparison.md", "ranking.csv", "differences.csv", *(d.picture for d in drawn))]

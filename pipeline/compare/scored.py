@@ -1,14 +1,13 @@
 """Runs with their scores, each with all that it was computed with, and which of them can be compared."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
 from pipeline.compare.metrics import flat as flat_numbers
-from pipeline.compare.revisions import Revision
 from pipeline.runtime.plan import Plan
 from pipeline.runtime.settings import flat
 
@@ -16,6 +15,34 @@ SAME = ("data", "split", "feature_network", "reference", "likelihood")
 """Entries of a protocol without which two scores of different runs are of different things."""
 
 ABSENT = "-"
+
+
+class Computed(Protocol):
+    """What was computed in one state of the repository; `pipeline.compare.revisions.Revision` asks DVC for it."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def plans(self) -> dict[str, Plan]:
+        """The plan of each stage, by its address."""
+
+    @property
+    def stale(self) -> Callable[[str], str]:
+        """Of the address of a stage: why its outputs do not belong to the rest; nothing if they do."""
+
+    def output(self, stage: str) -> str:
+        """Return what tells the output of a stage from any other one."""
+
+    def metrics(self, plan: Plan) -> dict[str, Any] | None:
+        """Return `metrics.json` of a stage, `None` if it writes none or it is not there."""
+
+    def array(self, plan: Plan, name: str) -> NDArray[Any] | None:
+        """Return `<name>.npy` of a stage, `None` if it writes none or it is not there."""
+
+    def sources(self, plan: Plan) -> dict[str, str]:
+        """Return the checksums of the modules and the versions of the packages that a stage ran with."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +102,7 @@ class Group:
         return {name: values for name, values in columns.items() if any(value != values[0] for value in values)}
 
 
-def find(revision: Revision) -> tuple[dict[str, ScoredRun], dict[str, str]]:
+def find(revision: Computed) -> tuple[dict[str, ScoredRun], dict[str, str]]:
     """Return the scored runs of a revision by address, `score_gan@main`, and why others were left out."""
     found: dict[str, ScoredRun] = {}
     left_out: dict[str, str] = {}
@@ -108,7 +135,7 @@ def _values(seeds: Mapping[str, Any]) -> tuple[dict[str, dict[str, float]], list
     return values, lost
 
 
-def _upstream(plan: Plan, revision: Revision) -> Iterator[Plan]:
+def _upstream(plan: Plan, revision: Computed) -> Iterator[Plan]:
     """Yield the plans of all that a stage reads, directly or not."""
     writers = {each.output: each for each in revision.plans.values()}
     for folder in plan.inputs.values():
@@ -128,7 +155,7 @@ def _settings(plan: Plan, before: Sequence[Plan]) -> dict[str, Any]:
     return merged
 
 
-def _images(revision: Revision, plan: Plan, seeds: Mapping[str, Any]) -> dict[str, dict[str, NDArray[Any]]]:
+def _images(revision: Computed, plan: Plan, seeds: Mapping[str, Any]) -> dict[str, dict[str, NDArray[Any]]]:
     """Return log p(x) of each image, from the most samples, where the stage has stored it."""
     samples = [int(count) for tree in seeds.values() for count in tree.get("log_likelihood", {})]
     stored = revision.array(plan, "log_likelihood") if samples else None
@@ -136,7 +163,7 @@ def _images(revision: Revision, plan: Plan, seeds: Mapping[str, Any]) -> dict[st
     return {} if stored is None else {name: dict(zip(seeds, stored, strict=True))}
 
 
-def groups(revisions: Sequence[Revision], runs: Sequence[str] = ()) -> list[Group]:
+def groups(revisions: Sequence[Computed], runs: Sequence[str] = ()) -> list[Group]:
     """Return what to compare: one run in several revisions, or several runs of the same data in one or more.
 
     Args:

@@ -28,6 +28,11 @@ class Bounds:
     def excludes(self, value: float) -> bool:
         return not self.low <= value <= self.high
 
+    @property
+    def turned(self) -> "Bounds":
+        """The interval of the difference taken the other way round."""
+        return Bounds(-self.high, -self.low)
+
 
 @dataclass(frozen=True)
 class Difference:

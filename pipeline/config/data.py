@@ -80,7 +80,12 @@ def _checked_splits(splits: dict[str, str] | None) -> dict[str, str] | None:
     return splits
 
 
-def _hexadecimal(sha256: str) -> str:
+def hexadecimal(sha256: str) -> str:
+    """Return a checksum in hexadecimal.
+
+    Raises:
+        ValueError: If it is none.
+    """
     if not re.fullmatch(r"[0-9a-f]{64}", sha256):
         raise ValueError(f"{sha256!r} is not a sha256; `python -m pipeline.data.checksum PATH` prints it")
     return sha256
@@ -91,7 +96,7 @@ class OwnArrays(Labelled):
 
     source: Literal["arrays"] = Field(description="your own arrays")
     path: Annotated[str, Field(min_length=1)] = Field(description="a folder of .npy files or an .npz file")
-    sha256: Annotated[str, AfterValidator(_hexadecimal)] = Field(
+    sha256: Annotated[str, AfterValidator(hexadecimal)] = Field(
         description="checksum of the data; `python -m pipeline.data.checksum PATH` prints it"
     )
     title: str = Field("own data", description="name of the data set in the report")

@@ -62,7 +62,10 @@ class FeatureHyperparameters(Schema):
 
 
 def plans(run: str, data: str, hyperparameters: FeatureHyperparameters) -> list[Plan]:
-    """Return the one plan of an evaluator; hyperparameters of the other kind of network stay out of it."""
+    """Return the plans of an evaluator, its making and its scores of real images and noise.
+
+    Hyperparameters of the other kind of network stay out of them.
+    """
     given = hyperparameters
     trained = given.network != "inception"
     training = Training(
@@ -85,7 +88,11 @@ def plans(run: str, data: str, hyperparameters: FeatureHyperparameters) -> list[
         samples=given.samples,
         scoring=Scoring(given.splits, given.kid_subsets, given.kid_subset_size, given.neighbours),
     )
-    return [Plan("features", run, {"data": f"data/{data}"}, f"models/features/{run}", plain(evaluation))]
+    inputs, folder = {"data": f"data/{data}"}, f"models/features/{run}"
+    return [
+        Plan("features", run, inputs, folder, plain(evaluation)),
+        Plan("score_real", run, {**inputs, "features": folder}, f"scores/real/{run}", plain(evaluation)),
+    ]
 
 
 FAMILY = Family("features", FeatureHyperparameters, plans)

@@ -27,6 +27,7 @@ SECTIONS = {
     "features": "evaluators: networks and real images by which generated images are scored; every GAN names one",
     "vae": "autoencoders, variational and not, and their importance-sampled log-likelihood",
     "samples": "scores of what autoencoders generate; every run names its data set, autoencoder and evaluator",
+    "theirs": "samples of other people, to be scored as ours are; every run names path, checksum and evaluator",
     "flow": "planar flows in the plane, fitted to points and to potentials",
     "planar": "single planar layers: what they do to points of N(0, I), and the operations of a log-determinant",
     "simsiam": "self-supervised features: SimSiam and its ablations, with nearest neighbours and a linear probe",

@@ -9,7 +9,7 @@ import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from pipeline.config import counts, data, dirac, features, flow, gan, samples, simsiam, vae
+from pipeline.config import counts, data, dirac, features, flow, gan, samples, simsiam, theirs, vae
 from pipeline.config.base import Schema, mapping, unknown
 from pipeline.config.family import Family
 from pipeline.runtime import plan, sources
@@ -19,7 +19,8 @@ from pipeline.runtime.plan import Plan
 FAMILIES = {
     family.name: family
     for family in (
-        features.FAMILY, vae.FAMILY, samples.FAMILY, flow.FAMILY, flow.LAYERS, simsiam.FAMILY, dirac.GAMES, gan.FAMILY
+        features.FAMILY, vae.FAMILY, samples.FAMILY, theirs.FAMILY, flow.FAMILY, flow.LAYERS, simsiam.FAMILY,
+        dirac.GAMES, gan.FAMILY,
     )
 }  # fmt: skip
 

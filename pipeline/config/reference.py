@@ -10,8 +10,9 @@ from pydantic.fields import FieldInfo
 
 from pipeline.config import data, dirac
 from pipeline.config.base import Schema, choices
+from pipeline.config.family import Family
 from pipeline.config.layout import SECTIONS
-from pipeline.config.params import SCHEMAS
+from pipeline.config.params import FAMILIES, SCHEMAS
 
 PAGE = Path("docs/hyperparameters.md")
 
@@ -51,6 +52,8 @@ def _family(section: str) -> str:
 def _inner(section: str) -> dict[str, type[Schema]]:
     """Return the schemas of what stands in lists and mappings of a section, by their keys."""
     inner: dict[str, type[Schema]] = {"games": dirac.GameHyperparameters} if section == "dirac" else {}
+    if isinstance(family := FAMILIES[section], Family) and family.own:
+        inner["runs"] = family.own
     for key, field in SCHEMAS[section].model_fields.items():
         for part in get_args(field.annotation):
             if isinstance(part, type) and issubclass(part, Schema):

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from pipeline.data import store
-from pipeline.features import evaluator as evaluators
+from pipeline.features import complete
 from pipeline.features.evaluator import Evaluator
-from pipeline.gan import studies
+from pipeline.gan import best, studies
 from pipeline.gan.evaluate import COMPARED, Generated, RealStatistics, evaluate
 from pipeline.gan.images import evaluation_split
 from pipeline.gan.model import TrainedGan
@@ -28,7 +28,9 @@ POINTS = 1000  # points at which the norm of the critic's gradient is measured
 
 
 def score(data: Path, model: Path, features: Path, output: Path, settings: Scoring, context: Context) -> None:
-    """Score every stored generator of every seed; write `metrics.json`, and images of the first seed as arrays.
+    """Score every stored generator of every seed.
+
+    Writes `metrics.json`, the generators that scored best, and images of the first seed as arrays.
 
     Args:
         data: Folder of the data set.
@@ -39,7 +41,7 @@ def score(data: Path, model: Path, features: Path, output: Path, settings: Scori
         context: Where to compute.
     """
     device, images = context.device, store.load(data, context.device)
-    trained, evaluator = TrainedGan.load(model), evaluators.load(features, device, images.card["shape"])
+    trained, evaluator = TrainedGan.load(model), complete.load(features, device, images.card["shape"])
     split, real = evaluation_split(images)
     scorer = Scorer(model, trained, evaluator, real, settings, device)
     seeds, more = {}, dict[str, Any]()
@@ -51,6 +53,7 @@ def score(data: Path, model: Path, features: Path, output: Path, settings: Scori
             norms = scorer.gradient_norms(seed, final)
             seeds[str(seed)] = {
                 **scores,
+                "best": scorer.best(seed, samplers[scores["best_step"]]),
                 "raw": scorer.raw(seed),
                 **scorer.studies(seed, last, final),
                 "gradient_norms": studies.summary_of_norms(norms),
@@ -69,12 +72,14 @@ def score(data: Path, model: Path, features: Path, output: Path, settings: Scori
         "snapshot_images": settings.samples,
         **_protocol(settings.sampling),
     }
+    best.keep(model, trained, output, seeds, settings)
     summary.write(output, protocol, seeds, **facts, alphas=studies.ALPHAS, **more)
 
 
 def _protocol(sampling: Sampling) -> dict[str, Any]:
     standing = f"standing statistics, mean over {sampling.normalisation_batches} batches of 64"
     return {
+        "best": "the stored generator with the smallest Fréchet distance, scored on other samples",
         "generator": "running average of the weights; raw: the last weights themselves",
         "normalisation": standing if sampling.normalisation == "standing" else "statistics of each batch of 64",
         "generator_precision": sampling.precision,
@@ -138,9 +143,20 @@ class Scorer:
             images = sampler.images(latents if step == last else latents[:count])
             generated = Generated.of(self.evaluator, images)
             scores[str(step)] = evaluate(self.evaluator, generated.first(count), self.real)
-        best = min(scores, key=lambda step: scores[step]["frechet_distance"])
+        best_step = int(min(scores, key=lambda step: scores[step]["frechet_distance"]))
         final = evaluate(self.evaluator, generated, self.real)
-        return {"snapshots": scores, "best_step": int(best), "final": final}, generated
+        return {"snapshots": scores, "best_step": best_step, "final": final}, generated
+
+    def best(self, seed: int, sampler: Sampler) -> dict[str, Any]:
+        """Evaluate the generator that was chosen by its distance, on as many images as the final one.
+
+        The images are others than those that it was chosen by; `distance_again` is the Fréchet distance of as many of
+        them as there were when it was chosen.
+        """
+        images = sampler.images(self.latents(self.settings.final_samples, seed, "best"))
+        generated = Generated.of(self.evaluator, images)
+        again = self.evaluator.distance(generated.first(self.settings.samples).features)
+        return {**evaluate(self.evaluator, generated, self.real), "distance_again": again}
 
     def raw(self, seed: int) -> dict[str, Any]:
         """Evaluate the last generator itself, not its average, on as many images as the final one."""

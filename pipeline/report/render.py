@@ -26,13 +26,14 @@ from pipeline.report.mlp_vae import chapter as mlp_vae
 from pipeline.report.page import page
 from pipeline.report.reported import Found, Mistake, Reported, Row, Value
 from pipeline.report.results import Results
+from pipeline.report.scores import chapter as scores
 from pipeline.report.simsiam import chapter as simsiam
 from pipeline.report.vae import chapter as vae
 from pipeline.runtime.errors import UserError
 
 CHAPTERS: tuple[Chapter, ...] = (
     vae.CHAPTER, gan.CHAPTER, simsiam.CHAPTER, dirac.CHAPTER, flow.CHAPTER, beta_vae.CHAPTER, mlp_vae.CHAPTER,
-    data.CHAPTER,
+    scores.CHAPTER, data.CHAPTER,
 )  # fmt: skip
 """In the order in which the reports' figures are numbered."""
 

@@ -16,8 +16,8 @@ from pipeline.runtime import history
 from pipeline.runtime.plan import Plan, read_all
 from pipeline.runtime.settings import flat
 
-APART = ("data", "features")
-"""Stages whose settings describe no run that is compared: a data set, and the network of an evaluator."""
+APART = ("data", "features", "score_real")
+"""Stages whose settings describe no run that is compared: a data set, and an evaluator."""
 
 
 class Results:

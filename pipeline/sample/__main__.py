@@ -17,20 +17,22 @@ from torch import Tensor
 from pipeline.report import style
 from pipeline.runtime.device import prepare
 from pipeline.runtime.errors import UserError
-from pipeline.sample.models import FAMILIES, Model, load
+from pipeline.sample.models import Generator, load
 
 
 def main() -> None:
     """Read the command line and write samples."""
     options = _options()
     try:
-        model = load(options.model, options.trained, prepare())
+        model = load(options.model, options.trained, prepare(), best=options.best)
+        if not isinstance(model, Generator):
+            raise UserError(f"{options.model}: a network of features, which generates nothing.")
         print(write(model, options.count, options.seed, options.out))
     except UserError as error:
         sys.exit(f"error: {error}")
 
 
-def write(model: Model, count: int, seed: int, folder: Path) -> str:
+def write(model: Generator[Any], count: int, seed: int, folder: Path) -> str:
     """Write samples into a folder and return a sentence about them.
 
     Args:
@@ -48,15 +50,15 @@ def write(model: Model, count: int, seed: int, folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, Any] = {name: samples.numpy() for name, samples in found.items()}
     np.savez_compressed(folder / "samples.npz", **arrays)
-    name = "/".join(model.folder.parts[-2:])
-    card = {"model": name, "trained_with_seed": model.trained, "count": count, "seed": seed}
+    origin = model.origin
+    card = {"model": origin.name, "trained_with_seed": origin.seed, "step": origin.step, "count": count, "seed": seed}
     (folder / "samples.json").write_text(json.dumps(card, indent=2) + "\n")
     if "samples" in found:
         for number, image in enumerate(found["samples"]):
             _picture(image, folder / f"{number:05d}.png")
     else:
         _scatter(found, folder / "samples.png")
-    return f"{count} samples of {name}, trained with seed {model.trained}, in {folder}"
+    return f"{count} samples of {origin.name}, trained with seed {origin.seed}, in {folder}"
 
 
 def _picture(image: Tensor, file: Path) -> None:
@@ -75,10 +77,11 @@ def _scatter(found: dict[str, Tensor], file: Path) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m pipeline.sample", description=__doc__)
-    parser.add_argument("model", help=f"family and run, gan/main; families: {', '.join(FAMILIES)}")
+    parser.add_argument("model", help="family and run, gan/main; or the folder of an exported model")
     parser.add_argument("--count", type=_count, default=64, help="number of samples; 64 by default")
     parser.add_argument("--seed", type=int, default=0, help="seed of the latents; 0 by default")
     parser.add_argument("--trained", type=int, help="seed of the training; the first by default")
+    parser.add_argument("--best", action="store_true", help="the best stored generator instead of the last one")
     parser.add_argument("--out", type=Path, required=True, help="new folder to write into")
     return parser.parse_args()
 

@@ -7,7 +7,7 @@ import torch
 
 from pipeline.data import store
 from pipeline.data.errors import DataError
-from pipeline.features import evaluator as evaluators
+from pipeline.features import complete
 from pipeline.features.pixels import quantised
 from pipeline.metrics import summary as metrics
 from pipeline.metrics.pictures import sharpness
@@ -36,7 +36,7 @@ def score(data: Path, model: Path, features: Path, output: Path, settings: Sampl
         DataError: If the evaluator takes no such images, or there are too few of them.
     """
     images = store.load(data, context.device)
-    evaluator = evaluators.load(features, context.device, images.card["shape"])
+    evaluator = complete.load(features, context.device, images.card["shape"])
     test, count = images.split("test")[: settings.count], settings.count
     least, setting = evaluator.scoring.least
     if len(test) < least:

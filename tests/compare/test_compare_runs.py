@@ -200,7 +200,7 @@ def test_files_that_are_written(tmp_path):
     head, row = (tmp_path / "differences.csv").read_text().splitlines()
     assert head.split(",")[:5] == ["group", "metric", "first", "second", "seeds"]
     assert row.startswith("score_gan on x,final.frechet_distance,b,a,0 1 2,")
-    assert "FD (classifier), final" in (tmp_path / "comparison.md").read_text()
+    assert "FD (classifier), last generator" in (tmp_path / "comparison.md").read_text()
 
 
 def test_names_and_directions_of_numbers():

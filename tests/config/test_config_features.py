@@ -32,7 +32,7 @@ def test_a_classifier_is_trained_and_inception_has_only_its_weights():
 
 
 def test_settings_have_the_names_of_their_hyperparameters():
-    plan, _ = expand()[0]
+    plan, *_ = expand()[0]
     assert flat(plan.settings) == {**BASE, "weights": None}
 
 

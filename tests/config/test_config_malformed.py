@@ -14,6 +14,9 @@ from pipeline.config.params import FAMILIES, SCHEMAS, expand, read
 from pipeline.runtime.errors import UserError
 
 PARAMS = profile.load(profile.DEFAULT)
+PARAMS["theirs"]["runs"] = {
+    name: {"path": "samples", "sha256": name * 64, "features": next(iter(PARAMS["features"]["runs"]))} for name in "ab"
+}
 RUNS = [family for family in FAMILIES if "runs" in PARAMS[family]]
 for family in set(RUNS) - {name for other in RUNS for name in FAMILIES[other].names}:  # named by runs
     PARAMS[family]["runs"] = dict(list(PARAMS[family]["runs"].items())[:2])

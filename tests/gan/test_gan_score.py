@@ -253,9 +253,11 @@ def test_a_run_is_scored_from_its_files_and_twice_the_same(folders, tmp_path):
     for output in outputs:
         output.mkdir()
         score(*folders, output, SETTINGS, Context(CPU, tmp_path))
-    assert {file.name: file.read_bytes() for file in outputs[0].iterdir()} == {
-        file.name: file.read_bytes() for file in outputs[1].iterdir()
-    }
+    first, second = (
+        {file.relative_to(output): file.read_bytes() for file in output.rglob("*") if file.is_file()}
+        for output in outputs
+    )
+    assert first == second
     metrics = json.loads((outputs[0] / "metrics.json").read_text())
     assert list(metrics["seeds"]) == ["0", "3"]
     for scored in (*metrics["seeds"].values(), metrics["mean"]):
@@ -279,6 +281,28 @@ def test_a_run_is_scored_from_its_files_and_twice_the_same(folders, tmp_path):
         "traversal": (100, *picture),
     }  # fmt: skip
     assert np.load(outputs[0] / "gradient_norms.npy").shape == (35,)
+
+
+def test_the_best_generators_are_kept_and_scored_on_other_samples_than_they_were_chosen_by(folders, tmp_path):
+    output = tmp_path / "scores"
+    output.mkdir()
+    score(*folders, output, SETTINGS, Context(CPU, tmp_path))
+    _, model, _ = folders
+    chosen = json.loads((output / "best/chosen.json").read_text())
+    metrics = json.loads((output / "metrics.json").read_text())
+    trained = TrainedGan.load(output / "best")
+    assert set(chosen["seeds"]) == set(metrics["seeds"]) == {"0", "3"}
+    for seed, each in chosen["seeds"].items():
+        measured = metrics["seeds"][seed]
+        assert each["step"] == measured["best_step"]
+        assert each["distance_when_chosen"] == min(at["frechet_distance"] for at in measured["snapshots"].values())
+        # other samples of the same generator: another distance, of all of them and of the first 30
+        assert len({value for key, value in each.items() if key.startswith("distance")}) == 3
+        assert each["distance_on_all_other_samples"] == measured["best"]["frechet_distance"]
+        assert (output / "best" / each["file"]).read_bytes() == (model / each["file"]).read_bytes()
+        kept, stored = (trained.generator(place, int(seed), each["step"], CPU) for place in (output / "best", model))
+        assert torch.equal(kept.eval()(LATENTS), stored.eval()(LATENTS))
+    assert "30 samples" in chosen["chosen_on"] and "35 samples from other latents" in chosen["scored_on"]
 
 
 def test_a_set_without_a_test_split_is_trained_on_and_scored_and_the_protocol_says_so(folders, tmp_path):

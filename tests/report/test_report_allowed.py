@@ -21,7 +21,7 @@ from stages.job import Job
 pytestmark = pytest.mark.slow
 
 ORDER = (
-    "data", "features", "train_vae", "likelihood", "score_samples", "train_flow", "score_flow", "planar",
+    "data", "features", "score_real", "train_vae", "likelihood", "score_samples", "train_flow", "score_flow", "planar",
     "train_simsiam", "score_simsiam", "dirac", "animate", "train_gan", "score_gan",
 )  # fmt: skip
 SHAPES = {"binary": (1, 28, 28), "grey": (1, 28, 28), "small": (1, 16, 16), "colour": (3, 16, 16), "tiny": (3, 8, 8)}

@@ -12,6 +12,7 @@ from PIL import Image
 from pipeline.dirac.games import play_and_measure
 from pipeline.dirac.settings import Game, Games
 from pipeline.features import build as features
+from pipeline.features import real
 from pipeline.features.settings import Evaluation
 from pipeline.gan import score, train
 from pipeline.gan.settings import (
@@ -92,7 +93,11 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (data / "card.json").write_text(json.dumps(card))
     evaluator = planned(root, Plan("features", "blobs", {"data": "data/blobs"}, "models/features/blobs", EVALUATION))
     context = Context(torch.device("cpu"), root / ".scratch")
-    features.build(data, evaluator, settings.build(Evaluation, EVALUATION), context)
+    evaluation = settings.build(Evaluation, EVALUATION)
+    features.build(data, evaluator, evaluation, context)
+    inputs = {"data": "data/blobs", "features": "models/features/blobs"}
+    beside = planned(root, Plan("score_real", "blobs", inputs, "scores/real/blobs", EVALUATION))
+    real.score(data, evaluator, beside, evaluation, context)
     for run, loss, penalty in (("main", "jsd", "none"), ("wgan_lp", "w1", "lp")):
         trained = training(loss, penalty)
         plan = Plan("train_gan", run, {"data": "data/blobs"}, f"models/gan/{run}", settings.plain(trained))
@@ -149,6 +154,17 @@ def test_scores_stand_beside_their_protocol_and_are_no_fid(rendered: Path) -> No
     assert {"gan.main.frechet_distance", "gan.wgan_lp.inception_score", "dirac.converged", "dirac.cycle"} <= set(
         summary
     )
+
+
+def test_score_tables_hold_all_runs_with_spread(rendered: Path) -> None:
+    html = (rendered / "report.html").read_text()
+    tables = [table for table in re.findall("<table.*?</table>", html, re.DOTALL) if ">coverage<" in table]
+    of_gans = next(table for table in tables if "raw weights" in table)
+    head, *rows = [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row) for row in re.findall("<tr>(.*?)</tr>", of_gans, re.S)]
+    assert [row[0] for row in rows] == ["main", "wgan_lp"] and all(len(row) == len(head) for row in rows)
+    for column in ("Fréchet distance", "density", "coverage"):
+        assert all(re.fullmatch(r"[\d.e+-]+ ± [\d.e+-]+", row[head.index(column)]) for row in rows), column
+    assert all(row[head.index("n")] == "2" for row in rows)
 
 
 def test_words_that_are_compared_say_which_word_of_ours_they_mean() -> None:

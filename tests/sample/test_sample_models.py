@@ -1,4 +1,4 @@
-"""Samples of a trained generator, autoencoder and flow, as files and in another program."""
+"""Trained models by name: samples, latents and features, as files and in another program."""
 
 import json
 import subprocess
@@ -8,72 +8,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import untrained
 from PIL import Image
 
-from pipeline.flow import network as flows
 from pipeline.flow.planar import forward
-from pipeline.flow.settings import Network as FlowNetwork
-from pipeline.gan.model import Scale, TrainedGan
-from pipeline.gan.network import build
-from pipeline.gan.settings import Network as GanNetwork
-from pipeline.runtime import settings, weights
+from pipeline.gan.model import TrainedGan
+from pipeline.gan.sample import Sampler, sample_latents
+from pipeline.gan.settings import Sampling
+from pipeline.runtime import seeding, weights
 from pipeline.runtime.errors import UserError
-from pipeline.runtime.plan import Plan
-from pipeline.runtime.seeding import seeded
+from pipeline.sample import __main__ as command
 from pipeline.sample.__main__ import write
 from pipeline.sample.models import load
-from pipeline.vae.model import FILE, VaeDescription
-from pipeline.vae.observation import Observation
-from pipeline.vae.settings import Network as VaeNetwork
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """A checkout with an untrained model of each family."""
     root = tmp_path_factory.mktemp("checkout")
-    for name in ("gan/main", "vae/small", "flow/k2"):
-        (root / "models" / name).mkdir(parents=True)
-    with seeded(0, "test"):
-        _gan(root, root / "models/gan/main")
-        _vae(root, root / "models/vae/small")
-        _flow(root / "models/flow/k2")
+    untrained.fill(root)
     return root
-
-
-def _gan(root, folder):
-    network, shape = GanNetwork("dcgan", 4, 8, False), (3, 32, 32)
-    TrainedGan(network, shape, Scale(0.5, 0.5), (0, 3), (0, 10)).save(folder)
-    for seed in (0, 3):
-        weights.save(folder, weights.name(seed), weights.of(build(network, shape)[0]))
-    sampling = {"normalisation": "standing", "normalisation_batches": 2, "precision": "fp32"}
-    _plan(root, Plan("score_gan", "main", settings={"sampling": sampling}))
-
-
-def _vae(root, folder):
-    network = VaeNetwork("mlp", 8, 4, "gaussian", 0, 0.0)
-    description = VaeDescription(network, (1, 28, 28), Observation("gaussian", 784, 2 / 255, -1.0), "fp32")
-    settings.write(folder / FILE, description)
-    weights.save(folder, weights.name(0), weights.of(description.build()))
-    _plan(root, Plan("train_vae", "small", {"data": "data/grey"}))
-    (root / "data/grey").mkdir(parents=True)
-    (root / "data/grey/card.json").write_text(json.dumps({"levels": 256}))
-
-
-def _flow(folder):
-    network = FlowNetwork(2, ("arcs",), ("smooth",))
-    settings.write(folder / "network.json", network)
-    layers = {"u": torch.rand(2, 2) / 4, "w": torch.rand(2, 2), "b": torch.rand(2)}
-    names = flows.names(network)
-    weights.save(
-        folder, weights.name(0), {f"{flow}.{key}": value.clone() for flow in names for key, value in layers.items()}
-    )
-
-
-def _plan(root, plan):
-    (root / plan.path).parent.mkdir(parents=True)
-    (root / plan.path).write_text(plan.text())
 
 
 @pytest.mark.parametrize(("name", "shape"), [("gan/main", (3, 32, 32)), ("vae/small", (1, 28, 28))])
@@ -87,7 +42,7 @@ def test_64_images_as_pictures_and_as_an_array(root, tmp_path, name, shape):
     last = np.asarray(Image.open(files[-1])).reshape(*shape[1:], shape[0]).transpose(2, 0, 1)
     assert (last == images[-1]).all()
     card = json.loads((tmp_path / "out/samples.json").read_text())
-    assert card == {"model": name, "trained_with_seed": 0, "count": 64, "seed": 0}
+    assert card == {"model": name, "trained_with_seed": 0, "step": None, "count": 64, "seed": 0}
     with pytest.raises(UserError, match="not an empty folder"):
         write(model, 64, 0, tmp_path / "out")
 
@@ -98,11 +53,55 @@ def test_samples_are_a_function_of_the_seed(root):
     assert (load("gan/main", trained=3, root=root).sample(4, 0)["samples"] != one).any()
 
 
+def test_the_best_stored_generator_is_the_chosen_one(root):
+    best = load("gan/main", trained=3, root=root, best=True)
+    stored = weights.load(root / "models/gan/main", "seed_3-step_0")
+    assert best.origin.step == 0
+    learnt = [name for name, _ in best.generator.named_parameters()]
+    assert learnt and all(torch.equal(best.tensors()[name], stored[name]) for name in learnt)
+    with pytest.raises(UserError, match="no best generator was chosen"):
+        load("vae/small", root=root, best=True)
+
+
+def test_images_that_are_taken_away_are_those_that_were_scored(root):
+    """Scoring's own sampler gives the same bytes for the same latents."""
+    trained, cpu = TrainedGan.load(root / "models/gan/main"), torch.device("cpu")
+    generator, random = trained.generator(root / "models/gan/main", 3, 10, cpu), seeding.generator(3, "normalisation")
+    scored = Sampler(generator, trained.scale, Sampling("standing", 2, "fp32"), 8, random)
+    latents = sample_latents(5, 8, (4, "sample"), cpu)
+    assert torch.equal(load("gan/main", 3, root=root).sample(5, 4)["samples"], scored.images(latents))
+
+
+def test_an_autoencoder_encodes_and_decodes(root):
+    model = load("vae/small", root=root)
+    images = torch.randint(256, (5, 1, 28, 28), dtype=torch.uint8)
+    latents = model.encode(images)
+    mean = model.network.encoder(images / 127.5 - 1)[:, :4]
+    torch.testing.assert_close(latents, mean)
+    output = model.network.decoder(latents).view(5, 1, 28, 28).clamp(-1, 1)
+    assert torch.equal(model.decode(latents), ((output + 1) * 127.5 + 0.5).floor().to(torch.uint8))
+
+
+def test_a_backbone_represents_images(root):
+    model = load("simsiam/default", root=root)
+    images = torch.randint(256, (600, 3, 8, 8), dtype=torch.uint8)
+    features = model.represent(images)
+    assert features.shape == (600, model.network.backbone.features)
+    torch.testing.assert_close(features[-2:], model.network.backbone((images[-2:] / 255 - 0.5) / 0.25))
+
+
+def test_a_network_of_features_generates_nothing(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(root)
+    monkeypatch.setattr("sys.argv", ["sample", "simsiam/default", "--out", str(tmp_path / "x")])
+    with pytest.raises(SystemExit, match="simsiam/default: a network of features, which generates nothing"):
+        command.main()
+
+
 def test_points_of_flows_go_the_right_way(root, tmp_path):
     model = load("flow/k2", root=root)
     points = model.sample(50, 0)
     assert set(points) == {"arcs_samples_smooth", "arcs_density_smooth"}
-    layers = flows.load(model.folder)[1][0]
+    layers = model.layers
     back, _ = forward(points["arcs_samples_smooth"], *layers["arcs_samples_smooth"])
     there, _ = forward(back, *layers["arcs_density_smooth"])
     assert torch.allclose(there, points["arcs_density_smooth"], atol=1e-6), "both flows have the same layers here"
@@ -115,7 +114,7 @@ def test_points_of_flows_go_the_right_way(root, tmp_path):
     ("name", "trained", "message"),
     [
         ("gan", None, "family and run are needed"),
-        ("dirac/jsd", None, "families are gan, vae, flow"),
+        ("dirac/jsd", None, "families are gan, vae, flow, simsiam"),
         ("gan/other", None, "`dvc repro train_gan@other` trains it; there are main"),
         ("gan/main", 1, "not trained with seed 1, but with 0, 3"),
     ],
@@ -126,14 +125,24 @@ def test_models_that_are_not_there(root, name, trained, message):
 
 
 @pytest.mark.slow
-def test_the_three_documented_lines_in_a_fresh_interpreter(root):
-    """The lines of docs/compare.md, in the folder of the checkout."""
-    text = (ROOT / "docs/compare.md").read_text()
-    lines = text.partition("```python\n")[2].partition("```")[0]
-    assert len([line for line in lines.splitlines() if line]) == 3
-    code = f"{lines}\nprint(images.shape, images.dtype)"
-    environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True, check=True
+def test_the_documented_lines_in_a_fresh_interpreter(root):
+    """Every block of Python in docs/models.md, in the folder of the checkout; each is three lines."""
+    blocks = (ROOT / "docs/models.md").read_text().split("```python\n")[1:]
+    kinds = {"images": "torch.uint8 [64, 3, 32, 32]", "latents": "torch.float32 [9, 4]",
+             "features": "torch.float32 [9, 16]"}  # fmt: skip
+    made = (
+        "import torch; digits, photographs = (torch.zeros(9, *s, dtype=torch.uint8) for s in ((1, 28, 28), (3, 9, 9)))"
     )
-    assert done.stdout.strip() == "torch.Size([64, 3, 32, 32]) torch.uint8"
+    found = {}
+    for block in blocks:
+        lines = [line for line in block.partition("```")[0].splitlines() if line]
+        assert len(lines) == 3, lines
+        name = lines[-1].partition(" ")[0]
+        code = "\n".join([made, *lines, f"print({name}.dtype, list({name}.shape))"]).replace(
+            "vae/bernoulli", "vae/small"
+        )
+        environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
+        command_line = [sys.executable, "-c", code]
+        done = subprocess.run(command_line, cwd=root, env=environment, capture_output=True, text=True, check=True)
+        found[name] = done.stdout.strip()
+    assert found == kinds

@@ -8,13 +8,17 @@ import pytest
 import torch
 from PIL import Image
 
+from pipeline.data import checksum
 from pipeline.data.errors import DataError
+from pipeline.features import real
 from pipeline.features.build import build
 from pipeline.features.settings import Architecture, Evaluation, Scoring, Training
 from pipeline.runtime.context import Context
 from pipeline.runtime.errors import UserError
 from pipeline.score import __main__ as command
 from pipeline.score.pictures import Wanted, check, read
+from pipeline.score.samples import score, score_theirs
+from pipeline.score.settings import TheirSamples
 
 GREY, COLOUR = Wanted("digits28", 1, 28), Wanted("shapes32", 3, 32)
 
@@ -155,8 +159,12 @@ def evaluator(tmp_path_factory):
         network="classifier", weights=None, architecture=Architecture(4, 16), training=training, precision="fp32",
         reference="train", reference_classes=(), samples=500, scoring=Scoring(10, 10, 200, 3),
     )  # fmt: skip
-    build(folder, output, settings, Context(torch.device("cpu"), folder / "scratch"))
-    return output, images[1000:1500]
+    context = Context(torch.device("cpu"), folder / "scratch")
+    build(folder, output, settings, context)
+    beside = folder / "real" / "digits28"
+    beside.mkdir(parents=True)
+    real.score(folder, output, beside, settings, context)
+    return output, beside, images[1000:1500]
 
 
 def digits_of():
@@ -170,24 +178,45 @@ def digits_of():
 @pytest.mark.slow
 def test_500_pictures_of_digits_score_as_the_floor_does(evaluator, tmp_path, capsys, monkeypatch):
     """The floor of this evaluator is of the very same 500 images."""
-    features, images = evaluator
+    features, beside, images = evaluator
     folder = save(tmp_path / "theirs", images[:, 0])
-    monkeypatch.setattr(command, "MODELS", features.parent)
+    monkeypatch.setattr(command, "EVALUATORS", features.parent)
+    monkeypatch.setattr(command, "REAL", beside.parent)
     monkeypatch.setattr(
         "sys.argv", ["score", str(folder), "--features", "digits28", "--out", str(tmp_path / "o/s.json")]
     )
     command.main()
     printed = capsys.readouterr().out
     scores = json.loads((tmp_path / "o/s.json").read_text())
-    for name in ("frechet_distance", "precision", "recall"):
+    for name in ("frechet_distance", "precision", "recall", "density", "coverage"):
         assert scores["samples"][name] == pytest.approx(scores["floor"][name], rel=1e-4)
     assert scores["samples"]["images"] == 500 and scores["protocol"]["resized_before"] == "no"
     assert scores["noise"]["frechet_distance"] > scores["samples"]["frechet_distance"]
-    assert printed.splitlines()[0].split() == ["samples", "floor", "noise"]
+    head = printed.splitlines()[0].split("  ")
+    assert [word.strip() for word in head if word] == [
+        "samples", "floor", "blurred", "tenth noise", "class missing", "noise",
+    ]  # fmt: skip
+    assert f"accuracy of the classifier: train {100 * scores['accuracy']['train']:.1f} %" in printed
     assert "reference: digits28, train split" in printed
 
 
 def test_an_evaluator_that_is_not_there(tmp_path):
     (tmp_path / "digits28").mkdir()
-    with pytest.raises(UserError, match="`dvc repro features@other` makes it; there: digits28"):
-        command.score(tmp_path, tmp_path / "other", torch.device("cpu"))
+    with pytest.raises(UserError, match="`dvc repro score_real@other` makes it; there: digits28"):
+        score(tmp_path, tmp_path / "other", tmp_path / "other", torch.device("cpu"))
+
+
+@pytest.mark.slow
+def test_samples_of_params_yaml_are_known_by_their_checksum_and_scored_as_by_the_command(evaluator, tmp_path):
+    features, beside, images = evaluator
+    folder, context = save(tmp_path / "theirs", images[:, 0]), Context(torch.device("cpu"), tmp_path)
+    theirs = TheirSamples(str(folder), checksum.of(folder), resize=False)
+    score_theirs(features, beside, tmp_path, theirs, context)
+    scores = json.loads((tmp_path / "metrics.json").read_text())
+    assert scores == score(folder, features, beside, context.device)
+    assert scores["samples"]["source"] == str(folder) and scores["damaged"] and scores["accuracy"]
+    (folder / "0007.png").unlink()
+    with pytest.raises(DataError, match=f"its sha256 is {checksum.of(folder)}, params.yaml says {theirs.sha256}"):
+        score_theirs(features, beside, tmp_path, theirs, context)
+    with pytest.raises(DataError, match="no such file or folder; put the samples there"):
+        score_theirs(features, beside, tmp_path, TheirSamples(str(tmp_path / "x"), "", resize=False), context)

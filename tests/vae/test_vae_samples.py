@@ -51,7 +51,7 @@ class Grey(nn.Module):
 def scored(monkeypatch, tmp_path):
     def run(decoder, count=60, data=DATA):
         monkeypatch.setattr(samples.store, "load", lambda folder, device: data)
-        monkeypatch.setattr(samples.evaluators, "load", lambda folder, device, shape: evaluator())
+        monkeypatch.setattr(samples.complete, "load", lambda folder, device, shape: evaluator())
         monkeypatch.setattr(samples.models, "load", lambda folder, device: {7: autoencoder(decoder)})
         samples.score(tmp_path, tmp_path, tmp_path, tmp_path, SampleScoring(count), Context(CPU, tmp_path))
         return json.loads((tmp_path / "metrics.json").read_text())

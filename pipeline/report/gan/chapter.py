@@ -45,7 +45,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         "settings": settings([run.train for run in runs]),
         "scores": {run.name: run.metrics for run in runs},
         "evaluators": {
-            plan.run: results.metrics(plan) for plan in results.plans("features") if plan.run in evaluators.values()
+            plan.run: results.metrics(plan) for plan in results.plans("score_real") if plan.run in evaluators.values()
         },
         "evaluator": evaluators,
         "game": {run.name: run.game for run in runs},
@@ -105,7 +105,7 @@ def _facts(results: Results, run: Scored, seeds: Mapping[str, Seed]) -> dict[str
     """Return what is known of a run that a claim may need: its data, its lengths, and how far it has learned."""
     rows = [len(seed.curves["step"]) for seed in seeds.values()]
     per_epoch = (results.card(run.train) or {"counts": {"train": 0}})["counts"]["train"] / run.train.settings["batch"]
-    evaluator = results.finished.get(("features", run.evaluator))
+    evaluator = results.finished.get(("score_real", run.evaluator))
     noise = results.metrics(evaluator)["noise"]["frechet_distance"] if evaluator else math.inf
     return {
         "data": run.data,
@@ -149,7 +149,7 @@ def _relation(run: Scored, seeds: Mapping[str, Seed]) -> dict[str, Any]:
 CHAPTER = Chapter(
     "gan",
     {
-        "features": ("metrics.json",),
+        "score_real": ("metrics.json",),
         "train_gan": ("history.csv",),
         "score_gan": ("metrics.json", "gradient_norms.npy", *(f"{name}.npy" for name in figures.ARRAYS)),
     },
