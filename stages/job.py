@@ -23,6 +23,7 @@ from pipeline.runtime.plan import Plan
 from pipeline.runtime.settings import Kind
 from pipeline.tracking import seconds
 from pipeline.tracking.live import LiveRun
+from pipeline.tracking.sync import record_copy
 
 if TYPE_CHECKING:
     import torch
@@ -101,6 +102,8 @@ def _job(plan: Plan) -> Iterator[Job]:
         live.close(failed=False)
         _move(partial, output)
         seconds.note(plan, time.monotonic() - start)
+        if failure := record_copy(plan).failure:
+            print(f"tracking: {failure}", file=sys.stderr)
         shutil.rmtree(state, ignore_errors=True)  # a forced rerun starts afresh
 
 

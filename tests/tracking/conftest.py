@@ -44,6 +44,13 @@ class Checkout:
         content["stages"][plan.address] = {"cmd": f"python -m stages.{plan.stage}", "deps": deps, "outs": outs}
         lock.write_text(yaml.safe_dump(content))
 
+    def relock(self, address: str) -> None:
+        """Take what a stage has written by now as its output."""
+        content = yaml.safe_load((self.root / "dvc.lock").read_text())
+        for out in content["stages"][address]["outs"]:
+            out["md5"] = dvc_md5(self.root / out["path"])
+        (self.root / "dvc.lock").write_text(yaml.safe_dump(content))
+
     def figure(self, name: str, content: bytes = b"png") -> None:
         path = self.root / "reports" / "figures" / "vae" / "bernoulli" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +74,8 @@ class Records:
     def children(self, parent: Run) -> dict[str, Run]:
         found = [run for run in self.runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
         assert len(found) == len({run.info.run_name for run in found}), "two records of one seed"
-        return {run.info.run_name: run for run in found}
+        assert all(run.info.run_name == f"seed {run.data.tags['seed']}, {parent.info.run_name}" for run in found)
+        return {f"seed {run.data.tags['seed']}": run for run in found}
 
     def curve(self, run: Run, metric: str) -> list[tuple[int, float]]:
         return sorted((m.step, m.value) for m in self.client.get_metric_history(run.info.run_id, metric))
