@@ -28,7 +28,8 @@ def test_a_page_of_plots_loads_nothing(tmp_path):
     render_html([plot], tmp_path / "index.html", PAGE)
     written = (tmp_path / "index.html").read_text()
     assert "-3.5" in written and "vegaEmbed('#" in written
-    assert not re.search(r"<(script|link|img)[^>]* (src|href)=", written)
+    outside = re.sub(r"<script>.*?</script>", "", written, flags=re.DOTALL)  # Vega's own source has such words in texts
+    assert not re.search(r" (src|href)=", outside)
 
 
 @pytest.mark.parametrize(

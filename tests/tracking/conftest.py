@@ -44,13 +44,6 @@ class Checkout:
         content["stages"][plan.address] = {"cmd": f"python -m stages.{plan.stage}", "deps": deps, "outs": outs}
         lock.write_text(yaml.safe_dump(content))
 
-    def relock(self, address: str) -> None:
-        """Take what a stage has written by now as its output."""
-        content = yaml.safe_load((self.root / "dvc.lock").read_text())
-        for out in content["stages"][address]["outs"]:
-            out["md5"] = dvc_md5(self.root / out["path"])
-        (self.root / "dvc.lock").write_text(yaml.safe_dump(content))
-
     def figure(self, name: str, content: bytes = b"png") -> None:
         path = self.root / "reports" / "figures" / "vae" / "bernoulli" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
