@@ -2,9 +2,10 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -31,32 +32,58 @@ def name(plan: Plan, planned: Sequence[Plan], root: Path) -> str:
     stage = plan.stage.removesuffix(f"_{records.family(plan)}")
     words = [stage] if plan.run == plan.stage else [stage, plan.run]
     experiment = os.environ.get(EXPERIMENT)
-    return " ".join(
-        [*words, *_differences(plan, planned, committed(root)), *([f"[{experiment}]"] if experiment else [])]
-    )
+    return " ".join([*words, *_differences(plan, planned, root), *([f"[{experiment}]"] if experiment else [])])
 
 
-def committed(root: Path) -> list[Plan]:
-    """Return the plans of the committed params.yaml; none without git, or where this version cannot read that file."""
-    revision = os.environ.get(BASELINE) or "HEAD"
-    command = ["git", "-C", str(root), "show", f"{revision}:./params.yaml"]
-    try:
-        return _expanded(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    except (OSError, subprocess.CalledProcessError, YAMLError, UserError):
-        return []
+def _differences(plan: Plan, planned: Sequence[Plan], root: Path) -> list[str]:
+    """Return the hyperparameters that are not what they were, as `penalty=r1`; seeds are repetitions, and left out.
 
-
-@cache
-def _expanded(text: str) -> list[Plan]:
-    return params.expand(YAML(typ="safe", pure=True).load(text))
-
-
-def _differences(plan: Plan, planned: Sequence[Plan], before: Sequence[Plan]) -> list[str]:
-    """Return the hyperparameters that are not what they were, as `penalty=r1`; seeds are repetitions, and left out."""
+    What only follows from an edit of params.yaml, as the weight of a penalty from there being one, is left out too.
+    """
+    text, before = _committed(root)
     old = next((each for each in before if each.address == plan.address), None)
     if old is None:
         return []
     was, now = records.parameters(old, before), records.parameters(plan, planned)
-    changed = [f"{key}={value}" for key, value in now.items() if key != "seeds" and was.get(key) != value]
-    more = len(changed) - SHOWN
-    return changed[:SHOWN] + ([f"+{more}"] if more > 0 else [])
+    changed = {key: value for key, value in now.items() if key != "seeds" and was.get(key) != value}
+    names = _edited(text, root) if changed else set()
+    edited = {key: value for key, value in changed.items() if key.rpartition(".")[2] in names}
+    words = [f"{key}={value}" for key, value in (edited or changed).items()]
+    more = len(words) - SHOWN
+    return words[:SHOWN] + ([f"+{more}"] if more > 0 else [])
+
+
+def _committed(root: Path) -> tuple[str, list[Plan]]:
+    """Return the committed params.yaml and its plans; none without git, or where this version cannot read that file."""
+    revision = os.environ.get(BASELINE) or "HEAD"
+    command = ["git", "-C", str(root), "show", f"{revision}:./params.yaml"]
+    try:
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return text, _expanded(text)
+    except (OSError, subprocess.CalledProcessError, YAMLError, UserError):
+        return "", []
+
+
+def _edited(text: str, root: Path) -> set[str]:
+    """Return the names of the hyperparameters whose values in params.yaml are not those in `text`."""
+    try:
+        was, now = _leaves(_parsed(text)), _leaves(_parsed((root / "params.yaml").read_text()))
+    except (OSError, YAMLError):
+        return set()
+    return {path[-1] for path in was.keys() | now.keys() if was.get(path) != now.get(path)}
+
+
+@cache
+def _expanded(text: str) -> list[Plan]:
+    return params.expand(_parsed(text))
+
+
+@cache
+def _parsed(text: str) -> Any:
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def _leaves(tree: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    if not isinstance(tree, Mapping):
+        return {path: tree}
+    return {place: leaf for key, inner in tree.items() for place, leaf in _leaves(inner, (*path, str(key))).items()}

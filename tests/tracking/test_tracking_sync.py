@@ -154,8 +154,8 @@ def committed(done):
         for plan in expand(content):
             if plan.run == "main" and "gan" in plan.output:
                 done.finish(plan, {"metrics.json": json.dumps(SCORES).encode(), "samples.npy": SAMPLES.getvalue()})
+        (done.root / "params.yaml").write_text(layout.text(content))
         if value == "none":
-            (done.root / "params.yaml").write_text(layout.text(content))
             for command in ("init -q", "add params.yaml", "-c user.name=a -c user.email=a@b commit -qm x"):
                 subprocess.run(["git", *command.split()], cwd=done.root, check=True)
     return done
@@ -184,7 +184,7 @@ def test_scores_of_snapshots_are_a_curve_and_their_samples_a_row_of_sheets(commi
     with Image.open(sheets[0]) as sheet:
         assert sheet.size == (504, 504), "three of six pixels beside each other, 28 times as large"
     shutil.rmtree(images.parent)
-    sync()
+    sync(everything=True)
     assert len(list(images.glob("samples+step+*.png"))) == 2
 
 
