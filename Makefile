@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
-.PHONY: help repro test test-fast profile sweep compare mlflow lint docs lock
+.PHONY: help repro test test-fast profile sweep compare plots mlflow lint docs lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ sweep: .venv/installed ## run an experiment per value and compare them: S="gan.p
 
 compare: .venv/installed ## is this one better? rank experiments or runs: REVS="r1 main~3" RUNS=main,jsd_3 METRIC=final.precision
 	@python -m pipeline.compare $(REVS) $(if $(RUNS),--runs $(RUNS)) $(if $(METRIC),--metric "$(METRIC)")
+
+plots: .venv/installed ## learning curves as one page, dvc_plots/index.html, that needs no network: REVS="r1 main" beside each other
+	@dvc plots $(if $(REVS),diff $(REVS),show)
 
 mlflow: .venv/installed ## browse the recorded runs at http://127.0.0.1:5000
 	mlflow ui --backend-store-uri sqlite:///mlflow.db

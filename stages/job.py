@@ -22,6 +22,7 @@ from pipeline.runtime.plan import Plan
 from pipeline.runtime.settings import Kind
 from pipeline.tracking import usage
 from pipeline.tracking.live import LiveRun
+from pipeline.tracking.sync import record_copy
 
 if TYPE_CHECKING:
     import torch
@@ -99,6 +100,8 @@ def _job(plan: Plan) -> Iterator[Job]:
                 raise
             live.close(failed=False)
             _move(partial, output)
+        if failure := record_copy(plan).failure:
+            print(f"tracking: {failure}", file=sys.stderr)
         shutil.rmtree(state, ignore_errors=True)  # a forced rerun starts afresh
 
 

@@ -6,6 +6,7 @@ pipeline.compare r1 main~3 workspace` those that are named, `--runs main,jsd_3` 
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.compare import render, scored
@@ -20,20 +21,21 @@ def main() -> None:
     """Read the command line, print the comparison and write it."""
     options = _options()
     try:
-        compared = compare(options.revisions, options.runs, options.metric)
+        compared = compare(options.revisions, options.runs, options.metric, options.over)
     except UserError as error:
         sys.exit(f"error: {error}")
     print(render.text(compared))
     print(*render.write(compared, options.out), sep="\n")
 
 
-def compare(names: list[str], runs: list[str], patterns: list[str]) -> list[Compared]:
+def compare(names: list[str], runs: list[str], patterns: list[str], over: Sequence[str] = ()) -> list[Compared]:
     """Return the rankings of what is to be compared.
 
     Args:
         names: Names of revisions, see `pipeline.compare.revisions.read`.
         runs: Runs to compare with each other, see `pipeline.compare.scored.groups`.
         patterns: Names of the numbers to compare, `*` stands for anything; without any, the headlines.
+        over: Hyperparameters to plot them against, see `pipeline.compare.pictures.swept`.
 
     Raises:
         UserError: If there is no such revision, run or number.
@@ -45,7 +47,7 @@ def compare(names: list[str], runs: list[str], patterns: list[str]) -> list[Comp
     if missing := set(runs) - known:
         raise UserError(f"{', '.join(sorted(missing))}: no scores of such a run; there are {', '.join(sorted(known))}.")
     groups = scored.groups(read, runs)
-    compared = [render.compared(group, patterns) for group in groups]
+    compared = [render.compared(group, patterns, over) for group in groups]
     if patterns and not any(each.rankings for each in compared):
         raise UserError(f"{', '.join(patterns)}: no such number in what is compared: {', '.join(_numbers(groups))}.")
     return compared
@@ -65,6 +67,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument(
         "--metric", action="append", default=[], help="number of metrics.json, *.frechet_distance; may be repeated"
+    )
+    parser.add_argument(
+        "--over", action="append", default=[], help="hyperparameter to plot the numbers against; may be given twice"
     )
     parser.add_argument("--out", type=Path, default=FOLDER, help=f"folder to write into; {FOLDER} by default")
     return parser.parse_args()

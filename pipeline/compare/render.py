@@ -3,17 +3,15 @@
 import csv
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scipy.stats import t
-
+from pipeline.compare import pictures
 from pipeline.compare.metrics import chosen, words
 from pipeline.compare.scored import Group
-from pipeline.compare.statistics import CONFIDENCE, Bounds
-from pipeline.compare.tables import METHOD, Pair, Ranked, Ranking, rank
-from pipeline.report import style
+from pipeline.compare.statistics import Bounds
+from pipeline.compare.tables import METHOD, Pair, Ranking, rank
 
 PAIRS = (
     "group", "metric", "first", "second", "seeds", "mean", "spread", "low", "high", "images_low", "images_high", "p",
@@ -24,31 +22,36 @@ PAIRS = (
 
 @dataclass(frozen=True)
 class Compared:
-    """A group of runs with the rankings of its numbers."""
+    """A group of runs with the rankings of its numbers, and the hyperparameters that they are plotted against."""
 
     group: Group
     rankings: list[Ranking]
+    over: list[str] = field(default_factory=list)
 
     @property
-    def picture(self) -> str:
-        return re.sub(r"\W+", "-", self.group.title).strip("-") + ".png"
+    def pictures(self) -> list[str]:
+        """Names of the pictures: the ranking, and the numbers against `over` where that names a hyperparameter."""
+        title = re.sub(r"\W+", "-", self.group.title).strip("-")
+        return [f"{title}.png"] + ([f"{title}-{'-'.join(self.over)}.png"] if self.over else [])
 
     def name(self, ranking: Ranking) -> str:
         """Return the name of a ranking's number as tables show it."""
         return words(ranking.metric, next(iter(self.group.members.values())).protocol)
 
 
-def compared(group: Group, patterns: Sequence[str] = ()) -> Compared:
+def compared(group: Group, patterns: Sequence[str] = (), over: Sequence[str] = ()) -> Compared:
     """Return the rankings of a group.
 
     Args:
         group: The runs.
         patterns: Names of the numbers to rank by, see `pipeline.compare.metrics.chosen`.
+        over: Hyperparameters to plot them against, see `pipeline.compare.pictures.swept`.
     """
     if not group.members:
         return Compared(group, [])
     names = dict.fromkeys(name for member in group.members.values() for name in member.values)
-    return Compared(group, [rank(group, name) for name in chosen(group.stage, names, patterns)])
+    rankings = [rank(group, name) for name in chosen(group.stage, names, patterns)]
+    return Compared(group, rankings, pictures.swept(group, over))
 
 
 def text(found: Sequence[Compared]) -> str:
@@ -84,7 +87,7 @@ def _section(compared: Compared) -> list[str]:
             if ranking.which:
                 parts.append(ranking.summary())
     if compared.rankings:
-        parts.append(f"![{group.title}]({compared.picture})")
+        parts += [f"![{group.title}]({picture})" for picture in compared.pictures]
     return parts
 
 
@@ -134,7 +137,7 @@ def _value(value: Any) -> str:
 
 
 def write(found: Sequence[Compared], folder: Path) -> list[Path]:
-    """Write `comparison.md`, `ranking.csv`, `differences.csv` and a picture of each group, and return their paths."""
+    """Write `comparison.md`, `ranking.csv`, `differences.csv` and the pictures of each group; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "comparison.md").write_text(text(found))
     rankings = [(each.group.title, ranking) for each in found for ranking in each.rankings]
@@ -148,8 +151,18 @@ def write(found: Sequence[Compared], folder: Path) -> list[Path]:
     _csv(folder / "differences.csv", PAIRS, pairs)
     drawn = [each for each in found if each.rankings]
     for each in drawn:
-        _picture(each, folder / each.picture)
-    return [folder / name for name in ("comparison.md", "ranking.csv", "differences.csv", *(d.picture for d in drawn))]
+        _draw(each, folder)
+    names = ["comparison.md", "ranking.csv", "differences.csv", *(name for each in drawn for name in each.pictures)]
+    return [folder / name for name in names]
+
+
+def _draw(compared: Compared, folder: Path) -> None:
+    wishes = [f" ({ranking.which} is better)" if ranking.which else "" for ranking in compared.rankings]
+    titles = [compared.name(ranking) + wish for ranking, wish in zip(compared.rankings, wishes, strict=True)]
+    files = [folder / name for name in compared.pictures]
+    pictures.ranked(files[0], compared.rankings, titles)
+    for file in files[1:]:
+        pictures.against(file, compared.group, compared.rankings, titles, compared.over)
 
 
 def _cells(pair: Pair) -> list[Any]:
@@ -169,23 +182,3 @@ def _csv(file: Path, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None
         writer = csv.writer(lines, lineterminator="\n")
         writer.writerow(head)
         writer.writerows(rows)
-
-
-def _picture(compared: Compared, file: Path) -> None:
-    """Plot the value of each seed, their mean and its interval, a panel per number, the best run at the top."""
-    rows = max(len(ranking.rows) for ranking in compared.rankings)
-    height = 1.1 + 0.3 * rows
-    with style.panels(file, len(compared.rankings), min(2, len(compared.rankings)), 5.2, height) as panels:
-        for axes, ranking in zip(panels, compared.rankings, strict=True):
-            for place, row in enumerate(ranking.rows):
-                axes.plot(list(row.values.values()), [place] * len(row.values), "o", color=style.PALETTE[4], ms=4)
-                axes.errorbar(row.mean, place, xerr=_half_width(row), fmt="|", ms=14, color=style.PALETTE[0], capsize=3)
-            axes.set_yticks(range(len(ranking.rows)), [row.label for row in ranking.rows])
-            axes.set_ylim(len(ranking.rows) - 0.5, -0.5)
-            axes.set_xlabel(compared.name(ranking) + (f" ({ranking.which} is better)" if ranking.which else ""))
-
-
-def _half_width(row: Ranked) -> float:
-    """Return half the interval of the mean of one run, 0 where there is none."""
-    n = len(row.values)
-    return float(t.ppf((1 + CONFIDENCE) / 2, n - 1)) * row.spread / n**0.5 if row.spread is not None else 0.0

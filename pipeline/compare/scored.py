@@ -1,15 +1,15 @@
 """Runs with their scores, each with all that it was computed with, and which of them can be compared."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
 from pipeline.compare.metrics import flat as flat_numbers
+from pipeline.runtime import lineage
 from pipeline.runtime.plan import Plan
-from pipeline.runtime.settings import flat
 
 SAME = ("data", "split", "feature_network", "reference", "likelihood")
 """Entries of a protocol without which two scores of different runs are of different things."""
@@ -114,10 +114,11 @@ def find(revision: Computed) -> tuple[dict[str, ScoredRun], dict[str, str]]:
             left_out[address] = f"its scores are stale: {why}"
             continue
         values, lost = _values(metrics["seeds"])
-        before = list(_upstream(plan, revision))
+        plans = revision.plans.values()
+        before = lineage.upstream(plan, plans)
         sources = {name: version for each in (plan, *before) for name, version in revision.sources(each).items()}
         protocol, images = metrics["protocol"], _images(revision, plan, metrics["seeds"])
-        settings = _settings(plan, before)
+        settings = lineage.hyperparameters(plan, plans)
         output = revision.output(address)
         found[address] = ScoredRun(
             revision.name, plan, output, protocol, values, settings, sources, images, tuple(lost)
@@ -133,26 +134,6 @@ def _values(seeds: Mapping[str, Any]) -> tuple[dict[str, dict[str, float]], list
         values |= {name: {**values.get(name, {}), seed: n} for name, n in numbers.items() if math.isfinite(n)}
         lost += [f"{name} of seed {seed} is {n}" for name, n in numbers.items() if not math.isfinite(n)]
     return values, lost
-
-
-def _upstream(plan: Plan, revision: Computed) -> Iterator[Plan]:
-    """Yield the plans of all that a stage reads, directly or not."""
-    writers = {each.output: each for each in revision.plans.values()}
-    for folder in plan.inputs.values():
-        if folder in writers:
-            yield writers[folder]
-            yield from _upstream(writers[folder], revision)
-
-
-def _settings(plan: Plan, before: Sequence[Plan]) -> dict[str, Any]:
-    """Return hyperparameters by name; those of data and evaluator follow the name of their section."""
-    merged: dict[str, Any] = {}
-    for each in (*reversed(before), plan):
-        prefix = f"{each.stage}." if each.stage in ("data", "features") else ""
-        merged |= {f"{prefix}{name}": value for name, value in flat(each.settings).items()}
-        if not prefix:
-            merged |= {name: folder.split("/")[-1] for name, folder in each.inputs.items() if name != "model"}
-    return merged
 
 
 def _images(revision: Computed, plan: Plan, seeds: Mapping[str, Any]) -> dict[str, dict[str, NDArray[Any]]]:

@@ -46,7 +46,8 @@ def run(sweep: Sweep, jobs: int) -> int:
     ended = queue.work(names, jobs)
     failed = [name for name in names if ended.get(name) != queue.SUCCESS]
     if done := [name for name in names if name not in failed]:
-        subprocess.run([sys.executable, "-m", "pipeline.compare", *done], check=False)
+        over = [part for name in sweep.swept for part in ("--over", name)]
+        subprocess.run([sys.executable, "-m", "pipeline.compare", *done, *over], check=False)
     for name in failed:
         print(f"{name} failed: `dvc queue logs {name}` says why", file=sys.stderr)
     return 1 if failed else 0

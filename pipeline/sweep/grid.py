@@ -26,11 +26,13 @@ class Sweep:
         experiments: What each overrides, by its name.
         targets: Stages of DVC that score what differs between them.
         before: Stages that these need and that are the same for all.
+        swept: Names of the hyperparameters that differ, without those of their sections.
     """
 
     experiments: dict[str, Overrides]
     targets: list[str]
     before: list[str]
+    swept: list[str]
 
 
 def combinations(text: str) -> list[Overrides]:
@@ -76,7 +78,8 @@ def plan(base: Any, swept: Sequence[Overrides], seeds: Sequence[int] = ()) -> Sw
     targets = sorted(each.address for each in every.values() if each.address in reached and _scores(each))
     same = sorted(every[folder].address for folder in needed if every[folder].address not in reached)
     before = [address for address in same if not own or address.split("@")[0] in ("data", "features")]
-    return Sweep(experiments, targets or sorted(reached), before)
+    names = dict.fromkeys(key.rpartition(".")[2] for overrides in swept for key in overrides)
+    return Sweep(experiments, targets or sorted(reached), before, list(names))
 
 
 def _name(overrides: Overrides) -> str:

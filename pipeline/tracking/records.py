@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 import yaml
 
-from pipeline.runtime import history, settings
+from pipeline.runtime import history, lineage
 from pipeline.runtime.plan import Plan, read_all
 from pipeline.tracking.store import Points, metric_name
 
 RECORDED = ("models", "scores")
 """Where training and scoring write; other stages prepare or plot, and have no record of their own."""
+
+SNAPSHOTS = "snapshots"
+"""What `metrics.json` calls the states of a training that are scored, by step."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Record:
 
     Args:
         plan: Plan of the stage.
+        planned: All plans of the checkout.
         root: The checkout that `plan` and its paths belong to.
         digest: MD5 of the plan file.
         inputs: MD5 of every input, by path.
@@ -33,6 +37,7 @@ class Record:
     """
 
     plan: Plan
+    planned: tuple[Plan, ...]
     root: Path
     digest: str
     inputs: dict[str, str]
@@ -63,8 +68,8 @@ class Record:
         )
 
     def params(self) -> dict[str, str]:
-        """Return the settings, the inputs and the protocol of the scores."""
-        return parameters(self.plan) | {
+        """Return all hyperparameters and the protocol of the scores."""
+        return parameters(self.plan, self.planned) | {
             f"protocol.{name}": value for name, value in words(self.metrics().get("protocol", {})).items()
         }
 
@@ -127,23 +132,43 @@ def finished(root: Path, figures: Path) -> tuple[list[Record], int]:
         root: Root of the checkout whose `plan/`, `dvc.lock` and outputs are read.
         figures: Folder of the figures, `<family>/<run>/<name>.png` below it.
     """
-    lock = root / "dvc.lock"
-    entries = (
-        yaml.load(lock.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))["stages"] if lock.exists() else {}
-    )
-    plans = [plan for plan in read_all(root) if plan.output.split("/")[0] in RECORDED]
+    entries, planned = locked(root), tuple(read_all(root))
+    plans = [plan for plan in planned if is_recorded(plan)]
     records = []
     for plan in plans:
-        entry = entries.get(plan.address, {})
-        deps, outs = (
-            {item["path"]: item["md5"] for item in entry.get(side, []) if "md5" in item} for side in ("deps", "outs")
-        )
+        deps, outs = (_checksums(entries.get(plan.address, {}), side) for side in ("deps", "outs"))
         digest = md5(root / plan.path)
         if deps.get(plan.path.as_posix()) == digest and (root / plan.output).is_dir():
             inputs = {path: value for path, value in deps.items() if _is_input(plan, path)}
             own = tuple(sorted((figures / family(plan) / plan.run).glob("*.png")))
-            records.append(Record(plan, root, digest, inputs, outs, own))
+            records.append(Record(plan, planned, root, digest, inputs, outs, own))
     return records, len(plans) - len(records)
+
+
+def just_finished(plan: Plan, root: Path = Path()) -> Record:
+    """Return the record of a stage whose output has just been written, before DVC notes it in `dvc.lock`."""
+    written = {path: value for entry in locked(root).values() for path, value in _checksums(entry, "outs").items()}
+    inputs = {folder: written[folder] for folder in plan.inputs.values()}
+    outputs = {plan.output: dvc_md5(root / plan.output)}
+    return Record(plan, tuple(read_all(root)), root, md5(root / plan.path), inputs, outputs, ())
+
+
+def is_recorded(plan: Plan) -> bool:
+    """Return whether a stage is a training or a scoring."""
+    return plan.output.split("/")[0] in RECORDED
+
+
+def locked(root: Path) -> dict[str, Any]:
+    """Return the stages of `dvc.lock`, none where there is no such file."""
+    lock = root / "dvc.lock"
+    if not lock.exists():
+        return {}
+    stages: dict[str, Any] = yaml.load(lock.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))["stages"]
+    return stages
+
+
+def _checksums(entry: Mapping[str, Any], side: str) -> dict[str, str]:
+    return {item["path"]: item["md5"] for item in entry.get(side, []) if "md5" in item}
 
 
 def _is_input(plan: Plan, path: str) -> bool:
@@ -164,9 +189,9 @@ def identity(plan: Plan, digest: str) -> dict[str, str]:
     return {"stage": plan.stage, "run": plan.run, "plan": digest}
 
 
-def parameters(plan: Plan) -> dict[str, str]:
-    """Return the settings of a stage as MLflow parameters, by their names in params.yaml, and its inputs."""
-    return words({**settings.flat(plan.settings), "inputs": plan.inputs})
+def parameters(plan: Plan, planned: Iterable[Plan]) -> dict[str, str]:
+    """Return all hyperparameters that a stage depends on as MLflow parameters, by their names in params.yaml."""
+    return words(lineage.hyperparameters(plan, planned))
 
 
 def words(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -180,17 +205,28 @@ def words(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return flat
 
 
-def numbers(tree: Mapping[str, Any], prefix: str = "") -> Points:
-    """Return the numbers of nested scores as points; the entries of a list follow each other on a metric's axis."""
-    flat: Points = {}
+def numbers(tree: Mapping[str, Any], prefix: str = "", step: int | None = None) -> Points:
+    """Return the numbers of nested scores as points.
+
+    The entries of a list follow each other on a metric's axis. What is measured of the snapshots of a training,
+    `snapshots.<step>.frechet_distance`, is a curve over its steps, `snapshots.frechet_distance`.
+    """
+    points: Points = {}
     for name, value in tree.items():
-        if isinstance(value, Mapping):
-            flat |= numbers(value, f"{prefix}{name}.")
-        else:
-            for place, entry in enumerate(value if isinstance(value, list) else [value]):
-                if isinstance(entry, int | float):
-                    flat[metric_name(f"{prefix}{name}"), place] = float(entry)
-    return flat
+        if name == SNAPSHOTS and isinstance(value, Mapping):
+            for at, inner in value.items():
+                points |= numbers(inner, f"{prefix}{name}.", int(at))
+        elif isinstance(value, Mapping):
+            points |= numbers(value, f"{prefix}{name}.", step)
+        elif isinstance(value, list) and step is None:
+            points |= {
+                (metric_name(f"{prefix}{name}"), place): float(entry)
+                for place, entry in enumerate(value)
+                if isinstance(entry, int | float)
+            }
+        elif isinstance(value, int | float):
+            points[metric_name(f"{prefix}{name}"), step or 0] = float(value)
+    return points
 
 
 def md5(file: Path) -> str:

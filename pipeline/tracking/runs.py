@@ -1,4 +1,6 @@
-"""How one stage looks in MLflow: a parent run named after the stage, and a child run with its own curves for each seed.
+"""How one stage looks in MLflow: a parent run, and a child run with its own curves for each seed.
+
+Both have all hyperparameters that the stage depends on, so that a filter which finds the one finds the other.
 
 The tag `outputs` is set last. A run without it is unfinished: a training is writing it, or was killed while it did.
 """
@@ -9,14 +11,16 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.runtime.plan import Plan
-from pipeline.tracking import records, store
+from pipeline.runtime.plan import Plan, read_all
+from pipeline.tracking import naming, records, store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
 PARENT = "mlflow.parentRunId"
+SHARED = ("stage", "run", naming.EXPERIMENT, naming.BASELINE)
+"""Tags of a stage that the runs of its seeds have as well."""
 
 
 def unfinished(client: "MlflowClient", experiment: str, plan: Plan, digest: str) -> "list[Run]":
@@ -33,14 +37,14 @@ def create(client: "MlflowClient", experiment: str, plan: Plan, digest: str, roo
         experiment: Id of the family's experiment.
         plan: Plan of the stage.
         digest: MD5 of the plan file.
-        root: Root of the checkout that it runs in, whose git revision is noted.
+        root: Root of the checkout that it runs in, whose plans and git revision are noted.
         tags: Further tags.
     """
-    run = client.create_run(
-        experiment, run_name=plan.address, tags=records.identity(plan, digest) | tags | _context(root)
-    )
-    store.write(client, run.info.run_id, params=records.parameters(plan))
-    return run
+    planned = read_all(root)
+    name = naming.name(plan, planned, root)
+    run = client.create_run(experiment, run_name=name, tags=records.identity(plan, digest) | tags | _context(root))
+    store.write(client, run.info.run_id, params=records.parameters(plan, planned))
+    return client.get_run(run.info.run_id)
 
 
 def children(client: "MlflowClient", parent: "Run") -> "dict[int, Run]":
@@ -50,13 +54,17 @@ def children(client: "MlflowClient", parent: "Run") -> "dict[int, Run]":
 
 
 def create_child(client: "MlflowClient", parent: "Run", seed: int) -> "Run":
-    """Start the run of one seed below `parent`."""
-    tags = {PARENT: parent.info.run_id, "seed": str(seed)}
-    return client.create_run(parent.info.experiment_id, run_name=f"seed {seed}", tags=tags)
+    """Start the run of one seed below `parent`, with the same parameters."""
+    tags = {name: value for name, value in parent.data.tags.items() if name in SHARED}
+    tags |= {PARENT: parent.info.run_id, "seed": str(seed)}
+    name = f"seed {seed}, {parent.info.run_name}"
+    child = client.create_run(parent.info.experiment_id, run_name=name, tags=tags)
+    store.write(client, child.info.run_id, params=parent.data.params)
+    return child
 
 
 def _context(root: Path) -> dict[str, str]:
-    tags = {name: os.environ[name] for name in ("DVC_EXP_NAME", "DVC_EXP_BASELINE_REV") if os.environ.get(name)}
+    tags = {name: os.environ[name] for name in (naming.EXPERIMENT, naming.BASELINE) if os.environ.get(name)}
     if shutil.which("git"):
         head = subprocess.run(["git", "-C", root, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
         if head.returncode == 0:

@@ -81,15 +81,30 @@ def connect() -> "MlflowClient":
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    from mlflow import MlflowClient
-
     file = database()
     if file is not None and not file.exists():
         paths.scratch().mkdir(parents=True, exist_ok=True)
         with FileLock(paths.scratch() / "tracking-create.lock"):
             if not file.exists():
                 _create(file)
-    return MlflowClient(tracking_uri=uri())
+    return _client()
+
+
+def _client() -> "MlflowClient":
+    from mlflow import MlflowClient
+
+    class Client(MlflowClient):
+        """Copies files, where there is no server, to where `mlflow ui`, started beside the database, has them."""
+
+        def log_artifact(self, run_id: str, local_path: str, artifact_path: str | None = None) -> None:
+            folder = artifact_folder(self.get_run(run_id))
+            if folder is None:
+                return super().log_artifact(run_id, local_path, artifact_path)
+            target = folder / (artifact_path or "")
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(local_path, target / Path(local_path).name)
+
+    return Client(tracking_uri=uri())
 
 
 def _create(file: Path) -> None:
@@ -166,18 +181,9 @@ def metric_name(name: str) -> str:
 
 
 def add_files(client: "MlflowClient", run: "Run", files: Iterable[Path], folder: str | None = None) -> None:
-    """Add files to a run's artifacts, below `folder` where one is given.
-
-    Without a server the files are copied to where `mlflow ui`, started beside the database, serves them from.
-    """
-    local = artifact_folder(run)
+    """Add files to a run's artifacts, below `folder` where one is given."""
     for file in files:
-        if local is None:
-            client.log_artifact(run.info.run_id, str(file), folder)
-        else:
-            target = local / (folder or "")
-            target.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target / file.name)
+        client.log_artifact(run.info.run_id, str(file), folder)
 
 
 def artifact_folder(run: "Run") -> Path | None:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from pipeline.runtime import paths
+from pipeline.runtime.plan import Plan
 from pipeline.tracking import records, runs, store
 from pipeline.tracking.records import Record
+from pipeline.tracking.sheets import sheets
 from pipeline.tracking.store import Points
 
 if TYPE_CHECKING:
@@ -72,6 +74,20 @@ def sync(root: Path = Path(), figures: Path | None = None, everything: bool = Fa
         return Summary(failure=store.reason(error))
 
 
+def record_copy(plan: Plan) -> Summary:
+    """Record a stage that has just ended in a temporary copy, as experiments of DVC's queue do; nothing elsewhere.
+
+    The copy is gone when the checkout is synchronised.
+    """
+    in_copy = Path.cwd() != paths.main_checkout()
+    if not (in_copy and store.enabled() and records.is_recorded(plan)):
+        return Summary()
+    try:
+        return _upsert([records.just_finished(plan)], 0, everything=False)
+    except Exception as error:  # as above
+        return Summary(failure=store.reason(error))
+
+
 def _sync(root: Path, figures: Path, everything: bool) -> Summary:
     paths.scratch().mkdir(parents=True, exist_ok=True)
     with FileLock(paths.scratch() / "tracking-sync.lock"):
@@ -113,11 +129,13 @@ def _upsert(found: list[Record], unfinished: int, everything: bool) -> Summary:
 def _refresh(client: "MlflowClient", run: "Run", record: Record, everything: bool) -> bool:
     """Add the figures that the record lacks, and all files where its folder of artifacts is gone; tell if it did."""
     folder = store.artifact_folder(run)
-    lost = everything or (folder is not None and not folder.is_dir())
-    if lost:
+    gone = folder is not None and not folder.is_dir()
+    if gone or everything:
         store.add_files(client, run, record.files())
+    if gone:
+        _add_sheets(client, run, record)
     figures = record.figures_digest()
-    if lost or (record.figures and figures != run.data.tags.get("figures")):
+    if gone or everything or (record.figures and figures != run.data.tags.get("figures")):
         store.add_files(client, run, record.figures, "figures")
         store.write(client, run.info.run_id, tags={"figures": figures})
         return True
@@ -131,13 +149,20 @@ def _publish(client: "MlflowClient", experiment: str, record: Record) -> None:
     for seed in sorted(curves.keys() | children.keys()):
         child = children.get(seed) or runs.create_child(client, run, seed)
         _complete(client, child, curves.get(seed, {}))
+        store.write(client, child.info.run_id, params=record.params())
         client.set_terminated(child.info.run_id)
     _complete(client, run, record.summary())
     store.add_files(client, run, record.files())
     store.add_files(client, run, record.figures, "figures")
+    _add_sheets(client, run, record)
     tags = {**record.weights(), "figures": record.figures_digest(), **record.key}
     store.write(client, run.info.run_id, params=record.params(), tags=tags)
     client.set_terminated(run.info.run_id)
+
+
+def _add_sheets(client: "MlflowClient", run: "Run", record: Record) -> None:
+    for name, step, image in sheets(record):
+        client.log_image(run.info.run_id, image, key=name, step=step, synchronous=True)
 
 
 def _adopt(

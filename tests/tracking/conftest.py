@@ -67,7 +67,8 @@ class Records:
     def children(self, parent: Run) -> dict[str, Run]:
         found = [run for run in self.runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
         assert len(found) == len({run.info.run_name for run in found}), "two records of one seed"
-        return {run.info.run_name: run for run in found}
+        assert all(run.info.run_name == f"seed {run.data.tags['seed']}, {parent.info.run_name}" for run in found)
+        return {f"seed {run.data.tags['seed']}": run for run in found}
 
     def curve(self, run: Run, metric: str) -> list[tuple[int, float]]:
         return sorted((m.step, m.value) for m in self.client.get_metric_history(run.info.run_id, metric))

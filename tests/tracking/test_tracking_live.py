@@ -50,7 +50,7 @@ def test_curves_are_there_while_the_stage_runs(started, train, records) -> None:
     log(run, range(2))
     wait(lambda: logged(records) == 4)
     held = records()
-    parent = held.parents["train_vae@bernoulli"]
+    parent = held.parents["train bernoulli"]
     assert held.curve(held.children(parent)["seed 1"], "loss") == [(0, 10.0), (1, 11.0)]
     assert parent.data.params["beta"] == "0.5"
     assert "outputs" not in parent.data.tags
@@ -63,11 +63,11 @@ def test_finished_stage_completes_its_live_run(started, train, curves, records) 
     run = LiveRun(train, after_seconds=0)
     log(run, range(2))  # the last epoch is missing
     run.close()
-    live_run = records().parents["train_vae@bernoulli"].info.run_id
+    live_run = records().parents["train bernoulli"].info.run_id
     started.finish(train, {"history.csv": curves(epochs=3)})
     assert sync().new == 1
     held = records()
-    parent = held.parents["train_vae@bernoulli"]
+    parent = held.parents["train bernoulli"]
     assert parent.info.run_id == live_run
     assert held.curve(parent, "loss") == [(0, 5.0), (1, 6.0), (2, 7.0)]
     assert held.curve(held.children(parent)["seed 0"], "loss") == [(0, 0.0), (1, 1.0), (2, 2.0)]

@@ -52,10 +52,20 @@ def test_flattening_keeps_numbers_apart_from_words() -> None:
 def test_parameters_have_the_names_of_params_yaml() -> None:
     groups = {"generator": {"learning_rate": 1, "penalty": "r1"}, "critic": {"learning_rate": 2}}
     games = {"games": {"jsd": {"loss": "jsd"}}, "steps": 9}
-    assert parameters(Plan("train_gan", "a", {"data": "data/x"}, settings=groups)) == {
-        "generator_learning_rate": "1", "critic_learning_rate": "2", "penalty": "r1", "inputs.data": "data/x"
+    assert parameters(Plan("train_gan", "a", {"data": "data/x"}, settings=groups), []) == {
+        "generator_learning_rate": "1", "critic_learning_rate": "2", "penalty": "r1", "data": "x"
     }  # fmt: skip
-    assert parameters(Plan("dirac", "dirac", settings=games)) == {"games.jsd.loss": "jsd", "steps": "9"}
+    assert parameters(Plan("dirac", "dirac", settings=games), []) == {"games.jsd.loss": "jsd", "steps": "9"}
+
+
+def test_a_scoring_has_the_hyperparameters_of_all_that_it_reads() -> None:
+    data = Plan("data", "x", {}, "data/x", {"train": 9})
+    train = Plan("train_gan", "a", {"data": "data/x"}, "models/gan/a", {"batch": 4})
+    score = Plan("score_gan", "a", {"model": "models/gan/a", "data": "data/x"}, "scores/gan/a", {"samples": 7})
+    other = Plan("train_gan", "b", {"data": "data/x"}, "models/gan/b", {"batch": 8})
+    assert parameters(score, [other, score, train, data]) == {
+        "data.train": "9", "batch": "4", "data": "x", "samples": "7"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("unit", ["epoch", "step"])

@@ -1,4 +1,6 @@
 import hashlib
+import io
+import json
 import os
 import shutil
 import sqlite3
@@ -7,13 +9,18 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
-from mlflow import MlflowClient
+import yaml
+from checkout import params
 from mlflow.entities import ViewType
+from PIL import Image
 
+from pipeline.config import layout
+from pipeline.config.params import expand
 from pipeline.runtime import paths
 from pipeline.tracking import store
-from pipeline.tracking.sync import sync
+from pipeline.tracking.sync import record_copy, sync
 
 REPOSITORY = str(Path(__file__).parents[2])
 
@@ -23,8 +30,10 @@ def test_record_holds_params_curves_scores_checksums_and_files(done, records) ->
     summary = sync()
     assert (summary.recorded, summary.new, summary.failure) == (2, 2, None)
     held = records()
-    train, score = held.parents["train_vae@bernoulli"], held.parents["likelihood@bernoulli"]
-    assert train.data.params == {"beta": "0.5", "width": "8", "inputs.data": "data/digits"}  # as in params.yaml
+    train, score = held.parents["train bernoulli"], held.parents["likelihood bernoulli"]
+    trained = {"beta": "0.5", "width": "8", "data": "digits"}  # as in params.yaml
+    assert train.data.params == trained
+    assert score.data.params == trained | {"protocol.split": "test", "protocol.images": "100"}, "those of its training"
     assert held.curve(train, "loss") == [(0, 5.0), (1, 6.0), (2, 7.0)]
     assert held.curve(train, "loss_std")[0] == pytest.approx((0, 50**0.5))
     seeds = held.children(train)
@@ -40,7 +49,8 @@ def test_record_holds_params_curves_scores_checksums_and_files(done, records) ->
         "seed 0": {"elbo": -101.0},
         "seed 1": {"elbo": -102.0},
     }
-    assert score.data.params["protocol.split"] == "test"
+    for parent in (train, score):  # a filter that keeps the one keeps the other
+        assert all(run.data.params == parent.data.params for run in held.children(parent).values())
     assert {run.info.status for run in held.runs} == {"FINISHED"}
     folder = done.root / "mlartifacts" / "vae" / train.info.run_id / "artifacts"
     assert (folder / "history.csv").read_bytes() == (done.root / "models/vae/bernoulli/history.csv").read_bytes()
@@ -70,7 +80,7 @@ def test_unchanged_checkout_is_left_without_opening_the_store(done, monkeypatch)
 def test_a_server_is_always_asked(done, monkeypatch) -> None:
     calls = []
     monkeypatch.setattr(store, "database", lambda: None)
-    monkeypatch.setattr(store, "connect", lambda: calls.append("asked") or MlflowClient(store.uri()))
+    monkeypatch.setattr(store, "connect", lambda: calls.append("asked") or store._client())
     assert [sync().new, sync().new] == [2, 0]
     assert len(calls) == 2
 
@@ -90,8 +100,8 @@ def test_changed_outputs_are_a_new_run(done, train, curves, records) -> None:
     done.finish(train, {"history.csv": curves(shift=1.0)})
     assert sync().new == 1
     names = [run.info.run_name for run in records().runs]
-    assert names.count("train_vae@bernoulli") == 2
-    assert names.count("likelihood@bernoulli") == 1
+    assert names.count("train bernoulli") == 2
+    assert names.count("likelihood bernoulli") == 1
 
 
 def test_outputs_other_than_those_of_the_lock_are_not_recorded(done, records) -> None:
@@ -100,14 +110,14 @@ def test_outputs_other_than_those_of_the_lock_are_not_recorded(done, records) ->
     history.write_text(right.replace("12.0", "12.5"))
     summary = sync()
     assert (summary.recorded, summary.unfinished) == (1, 1)
-    assert set(records().parents) == {"likelihood@bernoulli"}
+    assert set(records().parents) == {"likelihood bernoulli"}
     history.write_text(right)
     assert sync().new == 1
 
 
 def test_figures_plotted_or_changed_later_join_the_record(done, records) -> None:
     sync()
-    run = records().parents["train_vae@bernoulli"]
+    run = records().parents["train bernoulli"]
     picture = done.root / "mlartifacts" / "vae" / run.info.run_id / "artifacts" / "figures" / "samples.png"
     for content in (b"first", b"second"):
         done.figure("samples", content)
@@ -120,7 +130,7 @@ def test_record_names_the_dvc_experiment(done, records, monkeypatch) -> None:
     monkeypatch.setenv("DVC_EXP_NAME", "sunny-gull")
     monkeypatch.setenv("DVC_EXP_BASELINE_REV", "a" * 40)
     sync()
-    tags = records().parents["train_vae@bernoulli"].data.tags
+    tags = records().parents["train bernoulli [sunny-gull]"].data.tags
     assert (tags["DVC_EXP_NAME"], tags["DVC_EXP_BASELINE_REV"]) == ("sunny-gull", "a" * 40)
 
 
@@ -132,7 +142,73 @@ def test_revision_is_noted(done, records) -> None:
         ["git", "rev-parse", "HEAD"], cwd=done.root, check=True, capture_output=True, text=True
     ).stdout
     sync()
-    assert records().parents["train_vae@bernoulli"].data.tags["mlflow.source.git.commit"] == head.strip()
+    assert records().parents["train bernoulli"].data.tags["mlflow.source.git.commit"] == head.strip()
+
+
+@pytest.fixture
+def committed(done):
+    """A checkout in git with the project's own params.yaml and a scored GAN."""
+    content = params()
+    for value in ("none", "r1"):
+        content["gan"]["penalty"] = value
+        for plan in expand(content):
+            if plan.run == "main" and "gan" in plan.output:
+                done.finish(plan, {"metrics.json": json.dumps(SCORES).encode(), "samples.npy": SAMPLES.getvalue()})
+        (done.root / "params.yaml").write_text(layout.text(content))
+        if value == "none":
+            for command in ("init -q", "add params.yaml", "-c user.name=a -c user.email=a@b commit -qm x"):
+                subprocess.run(["git", *command.split()], cwd=done.root, check=True)
+    return done
+
+
+SCORES = {"seeds": {"0": {"snapshots": {"0": {"fd": 9.0}, "5": {"fd": 3.0}}, "final": {"fd": 3.0}}}, "protocol": {}}
+SAMPLES = io.BytesIO()
+np.save(SAMPLES, np.zeros((2, 10, 3, 4, 4), np.uint8))
+
+
+def test_runs_are_named_for_what_differs(committed, records, monkeypatch) -> None:
+    monkeypatch.setenv("DVC_EXP_NAME", "sunny-gull")
+    sync()
+    assert set(records("gan").parents) == {"train main penalty=r1 [sunny-gull]", "score main penalty=r1 [sunny-gull]"}
+
+
+def test_scores_of_snapshots_are_a_curve_and_their_samples_a_row_of_sheets(committed, records) -> None:
+    sync()
+    held = records("gan")
+    run = held.parents["score main penalty=r1"]
+    assert held.curve(held.children(run)["seed 0"], "snapshots.fd") == [(0, 9.0), (5, 3.0)]
+    assert run.data.tags["mlflow.loggedImages"] == "True"
+    images = store.artifact_folder(run) / "images"
+    sheets = sorted(images.glob("samples+step+*.png"))
+    assert [file.name.split("+")[2] for file in sheets] == ["0", "5"]
+    with Image.open(sheets[0]) as sheet:
+        assert sheet.size == (504, 504), "three of six pixels beside each other, 28 times as large"
+    shutil.rmtree(images.parent)
+    sync(everything=True)
+    assert len(list(images.glob("samples+step+*.png"))) == 2
+
+
+def test_what_ends_in_a_copy_is_recorded_there(done, train, tmp_path, monkeypatch, records) -> None:
+    assert record_copy(train).new == 0, "`sync` records what ends in the checkout itself"
+    copy = tmp_path / "copy"
+    shutil.copytree(done.root, copy)
+    monkeypatch.chdir(copy)
+    content = yaml.safe_load((copy / "dvc.lock").read_text())
+    content["stages"] = {"data@digits": {"outs": [{"path": "data/digits", "md5": f"{len('data/digits'):032x}.dir"}]}}
+    (copy / "dvc.lock").write_text(yaml.safe_dump(content))  # as DVC has left it when the training ends
+    assert record_copy(train).new == 1
+    before = {run.info.run_id for run in records().runs}
+    shutil.rmtree(copy)
+    monkeypatch.chdir(done.root)
+    assert sync().new == 1, "the scoring; the training is known"
+    assert before <= {run.info.run_id for run in records().runs}
+
+
+def test_a_store_that_is_away_ends_no_stage_in_a_copy(done, train, tmp_path, monkeypatch, refused) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{refused}")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.chdir(shutil.copytree(done.root, tmp_path / "copy"))
+    assert "data/digits" in str(record_copy(train).failure) or "no record in" in str(record_copy(train).failure)
 
 
 def test_diverged_training_is_recorded(checkout, train, records) -> None:
@@ -140,7 +216,7 @@ def test_diverged_training_is_recorded(checkout, train, records) -> None:
     checkout.finish(train, {"history.csv": rows.encode()})
     assert sync().new == 1
     held = records()
-    child = held.children(held.parents["train_vae@bernoulli"])["seed 0"]
+    child = held.children(held.parents["train bernoulli"])["seed 0"]
     (_, first), (_, second) = held.curve(child, "loss")
     assert first == sys.float_info.max  # MLflow's word for infinity
     assert second != second
@@ -153,8 +229,8 @@ def test_interrupted_sync_is_completed_not_doubled(done, records, monkeypatch) -
     monkeypatch.setattr(store, "add_files", whole)
     assert sync().new == 2
     held = records()
-    assert held.curve(held.parents["train_vae@bernoulli"], "loss") == [(0, 5.0), (1, 6.0), (2, 7.0)]
-    assert len(held.children(held.parents["train_vae@bernoulli"])) == 2
+    assert held.curve(held.parents["train bernoulli"], "loss") == [(0, 5.0), (1, 6.0), (2, 7.0)]
+    assert len(held.children(held.parents["train bernoulli"])) == 2
 
 
 def test_experiment_from_the_trash_is_restored(done, records) -> None:
@@ -169,7 +245,7 @@ def test_experiment_from_the_trash_is_restored(done, records) -> None:
 
 def test_moved_checkout_finds_its_artifacts(done, monkeypatch, records) -> None:
     sync()
-    run = records().parents["train_vae@bernoulli"]
+    run = records().parents["train bernoulli"]
     with closing(sqlite3.connect(done.root / "mlflow.db")) as database:
         assert str(done.root) not in "\n".join(database.iterdump())
         places = [place for (place,) in database.execute("select artifact_location from experiments")]
