@@ -94,24 +94,24 @@ def values(annotation: Any, usual: Any, key: str) -> st.SearchStrategy[Any]:
     return st.sampled_from(options[annotation]())
 
 
-def changes(content: Params) -> st.SearchStrategy[tuple[Place, Any]]:
-    """Return what can be written where: each hyperparameter of each family at its top and in each run, and so on."""
-    options: dict[Place, Any] = {}
+def choices(content: Params) -> dict[Place, st.SearchStrategy[Any]]:
+    """Return what can be written where: hyperparameters at the top of a family and in each run, games, data sets."""
+    found: dict[Place, st.SearchStrategy[Any]] = {}
     for section, schema in params.SCHEMAS.items():
         runs = [(section, "runs", run) for run in content[section].get("runs", ())]
         for key, hyperparameter in schema.model_fields.items():
             for place in [(section,), *runs]:
-                options[*place, key] = values(hyperparameter.annotation, content[section][key], key)
+                found[*place, key] = values(hyperparameter.annotation, content[section][key], key)
         for run in runs:
-            options[*run, "like"] = st.sampled_from([name for _, _, name in runs])
+            found[*run, "like"] = st.sampled_from([name for _, _, name in runs])
     for game in content["dirac"]["games"]:
         for key, hyperparameter in GameHyperparameters.model_fields.items():
-            options["dirac", "games", game, key] = values(hyperparameter.annotation, None, key)
+            found["dirac", "games", game, key] = values(hyperparameter.annotation, None, key)
     for name, entry in content["data"].items():
         for key, choice in data.SCHEMAS[entry["source"]].model_fields.items():
             if key not in GIVEN:
-                options["data", name, key] = values(choice.annotation, entry.get(key), key)
-    return st.sampled_from(sorted(options)).flatmap(lambda place: st.tuples(st.just(place), options[place]))
+                found["data", name, key] = values(choice.annotation, entry.get(key), key)
+    return found
 
 
 def changed(content: Params, place: Place, value: Any) -> Params:
@@ -229,8 +229,9 @@ def allowed(draw: st.DrawFn, folder: Path) -> Params:
                 content[section]["runs"] |= {} if run is None else {name: run}
     games = draw(st.sets(st.sampled_from(sorted(usual["dirac"]["games"])), min_size=1, max_size=3))
     content["dirac"]["games"] = {name: usual["dirac"]["games"][name] for name in sorted(games)}
-    for place, value in draw(st.lists(changes(content), min_size=4, max_size=24)):
-        content = changed(content, place, value)
+    possible = choices(content)
+    for place in draw(st.lists(st.sampled_from(sorted(possible)), min_size=4, max_size=24)):
+        content = changed(content, place, draw(possible[place]))
     return content
 
 
