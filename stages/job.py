@@ -72,7 +72,8 @@ def run(main: Callable[[Job], None]) -> None:
     except OSError as error:
         if error.errno not in NO_PLACE:
             raise
-        sys.exit(f"error: {error.strerror}: {error.filename or scratch()}; fix this and rerun: nothing is lost.")
+        where = error.filename or scratch()
+        sys.exit(f"error: {error.strerror}: {where}; fix this and rerun: nothing is lost. `make doctor` may tell more.")
 
 
 @contextmanager

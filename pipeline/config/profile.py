@@ -172,14 +172,15 @@ def main() -> None:
         ("kept, because your own runs need them", switched.needed),
         (
             "undone, because a profile sets them",
-            [f"{_dotted(place)} ({_said(old)} -> {_said(new)})" for place, (old, new) in switched.undone.items()],
+            [f"{dotted(place)} ({_said(old)} -> {_said(new)})" for place, (old, new) in switched.undone.items()],
         ),
     ):
         if places:
-            print(f"{what}: {', '.join(place if isinstance(place, str) else _dotted(place) for place in places)}")
+            print(f"{what}: {', '.join(place if isinstance(place, str) else dotted(place) for place in places)}")
 
 
-def _dotted(place: layout.Place) -> str:
+def dotted(place: layout.Place) -> str:
+    """Return a place of params.yaml as people write it, `gan.runs.main.steps`."""
     dotted = ""
     for key in place:
         dotted = join(dotted, key)

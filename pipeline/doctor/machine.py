@@ -16,9 +16,9 @@ SPACE = 2 << 30  # bytes, several times what the default profile leaves behind
 BIN = Path(sys.executable).parent
 
 
-def python(found: Sequence[int] = sys.version_info) -> Finding:
+def python(found: Sequence[int] = sys.version_info[:3]) -> Finding:
     """Check the version of Python."""
-    shown = f"{'.'.join(map(str, found[:3]))}, {sys.executable}"
+    shown = f"{'.'.join(map(str, found))}, {sys.executable}"
     if tuple(found[:2]) < OLDEST:
         return wrong(f"{shown}; {'.'.join(map(str, OLDEST))} or newer is needed: `make repro PYTHON=python3.12`")
     return Finding(shown)
@@ -29,7 +29,9 @@ def packages(requirements: Path = Path("requirements.txt")) -> Finding:
     try:
         from packaging.requirements import Requirement
     except ImportError:
-        return wrong(f"{sys.executable} has none of {requirements}: `make .venv/installed` makes an environment that has")
+        return wrong(
+            f"{sys.executable} has none of {requirements}: `make .venv/installed` makes an environment that has"
+        )
     lines = [line for line in requirements.read_text().splitlines() if line and not line.lstrip().startswith("#")]
     wanted = [each for each in map(Requirement, lines) if each.marker is None or each.marker.evaluate()]
     odd = []
@@ -75,7 +77,9 @@ def git() -> Finding:
         return wrong(f"{status.stderr.strip().splitlines()[0]}; work in a clone of the repository")
     lines = status.stdout.splitlines()
     if unmerged := [line.split()[-1] for line in lines if line.startswith("u ")]:
-        return wrong(f"a merge left {listed(unmerged)} in conflict: `git checkout --ours` or `--theirs`, then `git add`")
+        return wrong(
+            f"a merge left {listed(unmerged)} in conflict: `git checkout --ours` or `--theirs`, then `git add`"
+        )
     if any(ask("config", f"user.{what}").returncode for what in ("name", "email")):
         return wrong("no author of commits, which experiments are: `git config user.name ...` and `user.email ...`")
     head = next(line.split(maxsplit=2)[2] for line in lines if line.startswith("# branch.head"))
@@ -91,5 +95,5 @@ def disk(folders: Sequence[Path] = (Path(), Path(".dvc"), Path(".scratch")), nee
     tightest = min(there, key=lambda folder: shutil.disk_usage(folder).free)
     shown = f"{shutil.disk_usage(tightest).free / 2**30:,.1f} GiB free at {tightest}"
     if shutil.disk_usage(tightest).free < needed:
-        return wrong(f"{shown}; README's \"Free the disk\" says what may go")
+        return wrong(f'{shown}; README\'s "Free the disk" says what may go')
     return Finding(shown)

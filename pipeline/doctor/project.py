@@ -1,77 +1,99 @@
-"""Checks of the device, of what DVC and MLflow keep, of the data and of params.yaml."""
+"""Checks of the device, of what DVC and MLflow keep, of one's own data, of params.yaml and of what was left undone."""
 
-import hashlib
-import json
 import os
-import socket
+import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+import tempfile
 from contextlib import closing
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
-import requests
-import sqlalchemy
 import torch
-import yaml
-from alembic.script import ScriptDirectory
-from filelock import FileLock, Timeout
 
 from pipeline.config import params, profile
-from pipeline.config.data import OWN, settings_of
 from pipeline.data import own
+from pipeline.data.settings import Making
 from pipeline.doctor.finding import Finding, listed, wrong
-from pipeline.repro import graph, repair
+from pipeline.repro import graph, objects, repair
 from pipeline.runtime.device import prepare
-from pipeline.runtime.errors import UserError
 from pipeline.runtime.paths import scratch
+from pipeline.runtime.settings import build
 from pipeline.tracking import store
 
-PARAMS = Path("params.yaml")
-LOCK = Path("dvc.lock")
-PATIENCE = 3.0  # seconds that a server has for its answer
-PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+PARAMS, LOCK = Path("params.yaml"), Path("dvc.lock")
+PATIENCE = 3.0  # seconds for which another process may hold the database
 
 
 def device() -> Finding:
-    """Try the device that stages will compute on."""
-    chosen = prepare()  # a sentence where it cannot compute
+    """Try the device that stages compute on."""
+    chosen = prepare()
     if chosen.type != "cuda":
-        return Finding(f"{chosen}, {torch.get_num_threads()} thread for each stage")
-    ask = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    driver = subprocess.run(ask, capture_output=True, text=True, check=False).stdout.split()
-    return Finding(f"{chosen}, {torch.cuda.get_device_name(chosen)}, driver {next(iter(driver), 'unknown')}")
+        return Finding(f"{chosen}, threads of a stage: {torch.get_num_threads()}")
+    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    driver = subprocess.run(query, capture_output=True, text=True, check=False).stdout.split()
+    return Finding(f"{torch.cuda.get_device_name(chosen)}, driver {next(iter(driver), 'unknown')}")
 
 
 def cache() -> Finding:
-    """Look for objects of DVC's cache that are cut off or incomplete; what is not there at all can be made again."""
-    folder, links = graph.cache()
-    outputs = [output for stage in _recorded().values() for output in stage.get("outs", ())]
-    objects = folder / "files/md5"
-    here = [output for output in outputs if _object(objects, output["md5"]).exists()]
-    if damaged := [output["path"] for output in here if not _whole(objects, output)]:
-        return wrong(
-            f"{folder} holds damaged files of {listed(damaged)}; `dvc cache dir` ... : "
-        )
-    return Finding(f"{len(here)} of {len(outputs)} outputs of dvc.lock; files come from it by {links[0]}")
+    """Look for damaged objects in DVC's cache; what is not there at all can be fetched or made again."""
+    repair.refuse_conflicts()
+    folder = graph.cache()
+    outputs = objects.recorded(LOCK)
+    here = [output for output in outputs if objects.place(folder, output["md5"]).exists()]
+    if damaged := [output["path"] for output in here if objects.damaged(folder, output, thoroughly=True)]:
+        return wrong(f"{folder} holds damaged copies of {listed(damaged)}: `make repro` removes them")
+    return Finding(f"{len(here)} of {len(outputs)} outputs of {LOCK}, which come here by {graph.links()[0]}")
 
 
 def tracking() -> Finding:
     """Check that MLflow's store can be reached and written, and has the form that this MLflow knows."""
-    address, shown = store.uri(), store.shown(store.uri())
+    shown, file = store.shown(store.uri()), store.database()
     if not store.enabled():
         return Finding("off, by PIPELINE_TRACKING")
-    file = store.database()
-    if file is not None:
-        return _sqlite(file, shown)
-    parts = urlsplit(address)
-    if parts.scheme in ("http", "https"):
-        try:
-            requests.get(f"{address.rstrip('/')}/health", timeout=PATIENCE).raise_for_status()
-        except requests.RequestException as error:
-            return wrong(f"{shown}: no MLflow server answers ({type(error).__name__}): start it, or correct MLFLOW_TRACKING_URI")
-        return Finding(f"the server {shown} answers")
-    ...
+    if file is not None and not file.exists():
+        return Finding(f"{shown}, which the first record makes")
+    os.environ["MLFLOW_LOGGING_LEVEL"] = "ERROR"  # what it tries again is not of interest
+    try:
+        store.connect().search_experiments(max_results=1)
+        if file is not None:
+            with closing(sqlite3.connect(file, timeout=PATIENCE)) as database:
+                database.execute("BEGIN IMMEDIATE")
+    except Exception as error:  # MLflow's, SQLAlchemy's, a driver's
+        return wrong(
+            f"{store.reason(error)}: correct MLFLOW_TRACKING_URI, or move the store away and `python -m"
+            " pipeline.tracking sync` fills another; stages run without it"
+        )
+    return Finding(shown)
+
+
+def data() -> Finding:
+    """Compare one's own data with the checksums in params.yaml."""
+    plans = [plan for plan in params.expand(params.read(PARAMS)) if plan.stage == "data"]
+    sets = {plan.run: made.own for plan in plans if (made := build(Making, plan.settings)).own}
+    for entry in sets.values():
+        own._verified(entry)
+    return Finding(f"{listed(list(sets))}, as params.yaml has the checksums" if sets else "none of your own")
+
+
+def hyperparameters() -> Finding:
+    """Check params.yaml, and say which profile it holds."""
+    content = params.read(PARAMS)
+    params.expand(content)
+    changed = {name: list(profile.differing(content, profile.load(name))) for name in profile.NAMES}
+    nearest = min(changed, key=lambda name: len(changed[name]))
+    places = [profile.dotted(place) for place in changed[nearest]]
+    return Finding(f"profile {nearest}" + (f" but for {listed(places)}" if places else ""))
+
+
+def leftovers() -> Finding:
+    """Look for what a kill has left behind."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in (LOCK, Path(".dvc/tmp/rwlock")):
+            if name.exists():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(name, folder / name)
+        broken = repair.repair(Path(folder))
+    if broken:
+        return wrong(f"{listed([sentence.removeprefix(f'{folder}/') for sentence in broken])}: `make repro` does so")
+    begun = sorted({place.parent.name for place in (scratch() / "stages").glob("*/*") if any(place.iterdir())})
+    return Finding(f"interrupted: {listed(begun)}; `make repro` goes on" if begun else "nothing is half done")

@@ -38,12 +38,12 @@ def repair(root: Path = Path()) -> list[str]:
     if locks.exists():
         said += _repair_locks(locks)
     record = root / "dvc.lock"
-    if record.exists() and not _is_record(text := record.read_text(errors="replace")):
+    if record.exists() and not is_record(text := record.read_text(errors="replace")):
         head, *entries = re.split(r"(?m)^(?=  \S)", text)
         kept = "".join([head, *entries[:-1]])
         if len(entries) < 2:
             record.unlink()
-        elif _is_record(kept):
+        elif is_record(kept):
             record.write_text(kept)
         else:
             return said
@@ -80,7 +80,8 @@ def _is_alive(process: int, since: float) -> bool:
         return False
 
 
-def _is_record(text: str) -> bool:
+def is_record(text: str) -> bool:
+    """Return whether a text is a `dvc.lock` by DVC's own schema."""
     try:
         COMPILED_LOCKFILE_SCHEMA(yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except (yaml.YAMLError, Invalid):
