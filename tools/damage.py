@@ -45,7 +45,7 @@ class Target:
             in DVC's cache is.
         state: The state of the checkout that has them, `done` or `interrupted`.
         without: Folders that are deleted as well, so that the file is needed.
-        tracked: Whether `make repro` reads it only when it brings MLflow level, after the stages.
+        tracked: Whether it is read only when MLflow is brought level, after the stages.
     """
 
     pattern: str
@@ -110,7 +110,7 @@ def campaign(folder: Path, targets: list[Target]) -> int:
                 file.chmod(0o444)  # as DVC leaves it, and trusts it
             for output in target.without:
                 shutil.rmtree(checkout.folder / output)
-            outcome, said = attempts(checkout, expected, target.tracked)
+            outcome, said = attempts(checkout, expected, target)
             outcomes[outcome] += 1
             print(f"| {target.pattern} | {name} | {outcome} | {said} |", flush=True)
     print("\n" + ", ".join(f"{number} {outcome}" for outcome, number in outcomes.most_common()))
@@ -127,7 +127,7 @@ def tiny(folder: Path) -> Checkout:
         for section, values in TINY.items():
             params[section].update(values)
         params["features"]["runs"] = {"one": named}
-        params["vae"].update(seeds=[0, 1], epochs=300, network="mlp", likelihood="gaussian", runs={"one": named})
+        params["vae"].update(seeds=[0, 1], epochs=100, network="mlp", likelihood="gaussian", runs={"one": named})
         params["gan"]["runs"] = {"one": named | {"features": "one"}}
         params["dirac"]["games"] = {"jsd_1": params["dirac"]["games"]["jsd_1"]}
     checkout.commit("tiny")
@@ -165,9 +165,10 @@ def cached(folder: Path, md5: str) -> Path:
     return folder / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
 
 
-def attempts(checkout: Checkout, expected: dict[str, str], tracked: bool) -> tuple[str, str]:
+def attempts(checkout: Checkout, expected: dict[str, str], target: Target) -> tuple[str, str]:
     """Bring everything up to date, if need be a second time; return what came of it, and what was said of it."""
-    commands = [runner(1)] + [[sys.executable, "-m", "pipeline.tracking", "sync"]] * tracked
+    stages, compared = (["train_vae"], "models/vae/") if target.state == "interrupted" else ([], "")
+    commands = [[*runner(1), *stages]] + [[sys.executable, "-m", "pipeline.tracking", "sync"]] * target.tracked
     failures, said = list[str](), ""
     while len(failures) < 2:
         runs = [checkout.run(*command, check=False, PIPELINE_TRACKING="") for command in commands]
@@ -178,7 +179,8 @@ def attempts(checkout: Checkout, expected: dict[str, str], tracked: bool) -> tup
         elif runs[0].returncode:
             failures.append("refused")
         else:
-            right = checksums(checkout.folder) == expected
+            files = checksums(checkout.folder)
+            right = all(files.get(name) == expected.get(name) for name in files | expected if name.startswith(compared))
             return ", then ".join([*failures, "recovered" if right else "wrong"]), said
     return f"{failures[1]} twice", said
 

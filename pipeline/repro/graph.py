@@ -29,7 +29,7 @@ def uncached() -> dict[str, str]:
 
 
 def cache() -> Path:
-    """Return the folder of DVC's cache."""
+    """Return the folder of the objects in DVC's cache, usually `.dvc/cache/files/md5`."""
     with _repo() as repo:
         return Path(repo.cache.local.path)
 

@@ -23,19 +23,19 @@ def recorded(lock: Path) -> list[Output]:
     if not is_record(text):
         return []
     content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return [output for stage in content["stages"].values() for output in stage.get("outs", ())]
+    return [output for stage in content.get("stages", {}).values() for output in stage.get("outs", ())]
 
 
 def place(cache: Path, md5: str) -> Path:
     """Return where a cache has the object with this checksum."""
-    return cache / "files/md5" / md5[:2] / md5[2:]
+    return cache / md5[:2] / md5[2:]
 
 
 def damaged(cache: Path, output: Output, *, thoroughly: bool) -> list[Path]:
     """Return the objects that are not what an output consists of, and what lists them; of none that is whole or absent.
 
     Args:
-        cache: Folder of the cache.
+        cache: Folder of the objects.
         output: The output; the object of a folder lists those of its files.
         thoroughly: Whether bytes are compared also where sizes are right.
     """
