@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle, product
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -62,11 +63,11 @@ TARGETS = [
     )),
     *(Target(pattern) for pattern in (
         "plan/train_vae/one.yaml",
-        "plan/score_gan/one.yaml", "sources/train_vae.yaml", "sources/report.yaml", "dvc.lock", ".dvc/tmp/rwlock",
+        "plan/likelihood/one.yaml", "sources/train_vae.yaml", "sources/report.yaml", "dvc.lock", ".dvc/tmp/rwlock",
         ".dvc/tmp/btime", ".dvc/tmp/lock", ".dvc/config", "data/mine/card.json",
         "data/mine/train_images.npy", "models/vae/one/history.csv", "models/vae/one/network.json",
-        "models/vae/one/seed_0.safetensors", "models/features/one/*.safetensors", "scores/likelihood/one/metrics.json",
-        "scores/likelihood/one/*.npy", "scores/gan/one/metrics.json", "scores/dirac/*.npy", "plots/dirac/*.png",
+        "models/vae/one/seed_0.safetensors", "scores/likelihood/one/metrics.json",
+        "scores/likelihood/one/*.npy", "scores/dirac/*.npy", "plots/dirac/*.png",
         "reports/report.md", "reports/summary.json", "reports/curves/vae.csv",
     )),
     *(Target(pattern, tracked=True) for pattern in (
@@ -83,14 +84,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="targets whose pattern holds this text")
     parser.add_argument("--seed", type=int, default=0, help="seed of what files are overwritten with")
+    parser.add_argument("--by-turns", action="store_true", help="damage each target in one way instead of all")
     options = parser.parse_args()
     random.seed(options.seed)
+    targets = [target for target in TARGETS if options.only in target.pattern]
+    cases = list(zip(targets, cycle(DAMAGES)) if options.by_turns else product(targets, DAMAGES))
     with tempfile.TemporaryDirectory() as folder:
-        sys.exit(campaign(Path(folder), [target for target in TARGETS if options.only in target.pattern]))
+        sys.exit(campaign(Path(folder), cases))
 
 
-def campaign(folder: Path, targets: list[Target]) -> int:
-    """Damage every target in every way, print the table of what came of it and return the exit status."""
+def campaign(folder: Path, cases: list[tuple[Target, str]]) -> int:
+    """Damage every target in its ways, print the table of what came of it and return the exit status."""
     checkout = tiny(folder)
     interrupt(checkout)
     shutil.copytree(checkout.folder, folder / "interrupted", symlinks=True)
@@ -99,20 +103,19 @@ def campaign(folder: Path, targets: list[Target]) -> int:
     shutil.copytree(checkout.folder, folder / "done", symlinks=True)
     print("| file | damage | what came of it | said |\n|---|---|---|---|", flush=True)
     outcomes: Counter[str] = Counter()
-    for target in targets:
-        for name, damage in DAMAGES.items():
-            shutil.rmtree(checkout.folder)
-            shutil.copytree(folder / target.state, checkout.folder, symlinks=True)
-            file = found(checkout.folder, target)
-            file.chmod(0o644)
-            file.write_bytes(damage(file.read_bytes()))
-            if target.pattern.startswith((CACHED, ".dvc/cache")):
-                file.chmod(0o444)  # as DVC leaves it, and trusts it
-            for output in target.without:
-                shutil.rmtree(checkout.folder / output)
-            outcome, said = attempts(checkout, expected, target)
-            outcomes[outcome] += 1
-            print(f"| {target.pattern} | {name} | {outcome} | {said} |", flush=True)
+    for target, damage in cases:
+        shutil.rmtree(checkout.folder)
+        shutil.copytree(folder / target.state, checkout.folder, symlinks=True)
+        file = found(checkout.folder, target)
+        file.chmod(0o644)
+        file.write_bytes(DAMAGES[damage](file.read_bytes()))
+        if target.pattern.startswith((CACHED, ".dvc/cache")):
+            file.chmod(0o444)  # as DVC leaves it, and trusts it
+        for output in target.without:
+            shutil.rmtree(checkout.folder / output)
+        outcome, said = attempts(checkout, expected, target)
+        outcomes[outcome] += 1
+        print(f"| {target.pattern} | {damage} | {outcome} | {said} |", flush=True)
     print("\n" + ", ".join(f"{number} {outcome}" for outcome, number in outcomes.most_common()))
     return int(any(outcome.endswith(("wrong", "crashed twice")) for outcome in outcomes))
 
@@ -121,14 +124,12 @@ def tiny(folder: Path) -> Checkout:
     """Return a copy of this checkout with tiny runs that take seconds."""
     (folder / "checkout").mkdir()
     checkout = Checkout(folder / "checkout")
-    named = {"data": "mine"}
     with checkout.params() as params:
         params["data"] = {"mine": own_arrays(folder / "own.npz", "colour", ["train", "test"], labelled=True)}
         for section, values in TINY.items():
             params[section].update(values)
-        params["features"]["runs"] = {"one": named}
-        params["vae"].update(seeds=[0, 1], epochs=100, network="mlp", likelihood="gaussian", runs={"one": named})
-        params["gan"]["runs"] = {"one": named | {"features": "one"}}
+        params["vae"].update(seeds=[0, 1], epochs=100, network="mlp", likelihood="gaussian")
+        params["vae"]["runs"] = {"one": {"data": "mine"}}
         params["dirac"]["games"] = {"jsd_1": params["dirac"]["games"]["jsd_1"]}
     checkout.commit("tiny")
     return checkout

@@ -15,6 +15,7 @@ from pipeline.repro.objects import drop_damaged
 from pipeline.repro.places import ONE
 from pipeline.repro.repair import repair
 from pipeline.repro.workers import StageError, Workers, log_of
+from pipeline.runtime import files
 from pipeline.runtime.errors import UserError
 from pipeline.tracking.provenance import revision
 
@@ -125,7 +126,7 @@ def bring(stage: str, commit: str, text: str, own: Collection[str]) -> tuple[str
         repair()
         drop_damaged(graph.cache())
         if PARAMS.read_text() != text:
-            PARAMS.write_text(text)
+            files.write(PARAMS, text.encode())
         params.write(params.expand(params.read(PARAMS)))
         reason = ""
         try:

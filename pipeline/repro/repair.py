@@ -10,6 +10,7 @@ import yaml
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from voluptuous import Invalid
 
+from pipeline.runtime import files
 from pipeline.runtime.errors import UserError
 
 
@@ -44,7 +45,7 @@ def repair(root: Path = Path()) -> list[str]:
         if len(entries) < 2:
             record.unlink()
         elif is_record(kept):
-            record.write_text(kept)
+            files.write(record, kept.encode())
         else:
             return said
         said.append(f"{record} was half-written when DVC was killed: {max(len(entries) - 1, 0)} entries kept")
@@ -66,7 +67,8 @@ def _repair_locks(file: Path) -> list[str]:
         return []
     writers = {path: one for path, one in writers.items() if one["pid"] not in gone}
     readers = {path: [one for one in ones if one["pid"] not in gone] for path, ones in readers.items()}
-    file.write_text(json.dumps({"write": writers, "read": {path: ones for path, ones in readers.items() if ones}}))
+    kept = {"write": writers, "read": {path: ones for path, ones in readers.items() if ones}}
+    files.write(file, json.dumps(kept).encode())
     return [f"{file} had locks of {len(gone)} processes that are gone: removed"]
 
 
