@@ -269,7 +269,7 @@ class Outcome:
     waiting: list[str] = field(default_factory=list)
 
 
-def carry_out(content: Params, root: Path) -> Outcome:
+def run_all(content: Params, root: Path) -> Outcome:
     """Plan, run all stages and render the report, in an empty folder; whatever is no sentence is raised.
 
     Raises:

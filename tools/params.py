@@ -16,7 +16,7 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.allowed import Params, allowed, carry_out
+from tests.allowed import Params, allowed, run_all
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ class Campaign:
         folder.mkdir(parents=True, exist_ok=True)
 
     def run(self, count: int, number: int) -> None:
-        """Draw and carry out so many."""
+        """Draw and run so many."""
 
         @settings(
             max_examples=count, deadline=None, database=None, phases=[Phase.generate],
@@ -63,12 +63,12 @@ class Campaign:
         draw_and_try()
 
     def attempt(self, content: Params) -> None:
-        """Carry one out, and take note."""
+        """Run one, and take note."""
         root = self.folder / "root"
         shutil.rmtree(root, ignore_errors=True)
         root.mkdir()
         try:
-            outcome = carry_out(content, root)
+            outcome = run_all(content, root)
         except Exception as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
             fault = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}: {str(error)[:150]}"

@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from allowed import allowed, carry_out, changed, choices, own_arrays
+from allowed import allowed, run_all, changed, choices, own_arrays
 from hypothesis import HealthCheck, Phase, event, find, given, settings
 from hypothesis import strategies as st
 
@@ -27,7 +27,7 @@ def test_whatever_is_allowed_can_be_run_and_reported(tmp_path: Path) -> None:
     def draw_and_run(drawn: st.DataObject) -> None:
         root = tmp_path / str(len(outcomes))
         root.mkdir()
-        outcomes.append(carry_out(drawn.draw(allowed(tmp_path)), root))
+        outcomes.append(run_all(drawn.draw(allowed(tmp_path)), root))
         for address, sentence in outcomes[-1].refused.items():
             event(f"{address}: {sentence}")
 
