@@ -4,10 +4,10 @@ import sys
 from collections.abc import Callable, Iterator
 
 from pipeline.doctor import machine
-from pipeline.doctor.finding import Finding, wrong
+from pipeline.doctor.diagnosis import Diagnosis, wrong
 from pipeline.runtime.errors import UserError
 
-Check = Callable[[], Finding]
+Check = Callable[[], Diagnosis]
 
 MACHINE: dict[str, Check] = {
     "python": machine.python,
@@ -23,9 +23,9 @@ def main() -> int:
     """Print a line for every matter, and return 1 if something is wrong."""
     good = True
     for matter, check in checks():
-        finding = examined(check)
-        print(f"{'ok' if finding.good else '! '} {matter:<9} {finding.text}", flush=True)
-        good &= finding.good
+        diagnosis = examined(check)
+        print(f"{'ok' if diagnosis.good else '! '} {matter:<9} {diagnosis.text}", flush=True)
+        good &= diagnosis.good
     return int(not good)
 
 
@@ -46,8 +46,8 @@ def checks() -> Iterator[tuple[str, Check]]:
     yield "scratch", project.leftovers
 
 
-def examined(check: Check) -> Finding:
-    """Return what a check finds; an error that is the user's to fix is a finding."""
+def examined(check: Check) -> Diagnosis:
+    """Return what a check finds; an error that is the user's to fix is a diagnosis."""
     try:
         return check()
     except UserError as error:

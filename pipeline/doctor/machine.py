@@ -9,22 +9,22 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pipeline.doctor.finding import Finding, listed, wrong
+from pipeline.doctor.diagnosis import Diagnosis, listed, wrong
 
 OLDEST = (3, 11)
 SPACE = 2 << 30  # bytes, several times what the default profile leaves behind
 BIN = Path(sys.executable).parent
 
 
-def python(found: Sequence[int] = sys.version_info[:3]) -> Finding:
+def python(found: Sequence[int] = sys.version_info[:3]) -> Diagnosis:
     """Check the version of Python."""
     shown = f"{'.'.join(map(str, found))}, {sys.executable}"
     if tuple(found[:2]) < OLDEST:
         return wrong(f"{shown}; {'.'.join(map(str, OLDEST))} or newer is needed: `make repro PYTHON=python3.12`")
-    return Finding(shown)
+    return Diagnosis(shown)
 
 
-def packages(requirements: Path = Path("requirements.txt")) -> Finding:
+def packages(requirements: Path = Path("requirements.txt")) -> Diagnosis:
     """Compare what is installed with the versions that are pinned."""
     try:
         from packaging.requirements import Requirement
@@ -45,10 +45,10 @@ def packages(requirements: Path = Path("requirements.txt")) -> Finding:
             odd.append(f"{each.name} is {installed}, not {str(each.specifier).lstrip('=')}")
     if odd:
         return wrong(f"{listed(odd)}: `{sys.executable} -m pip install -r {requirements}`")
-    return Finding(f"{len(wanted)}, as {requirements} has them")
+    return Diagnosis(f"{len(wanted)}, as {requirements} has them")
 
 
-def path() -> Finding:
+def path() -> Diagnosis:
     """Check that the shell finds the commands of this environment."""
     own, remedy = BIN / "dvc", f"`source {BIN / 'activate'}`, once per shell, or write {BIN / 'dvc'}"
     if not own.exists():
@@ -61,10 +61,10 @@ def path() -> Finding:
         return wrong(f"the shell finds no dvc: {remedy}")
     if Path(found).parent.resolve() != BIN.resolve():
         return wrong(f"the shell finds {found}, of another environment: {remedy}")
-    return Finding(f"the shell finds {found}")
+    return Diagnosis(f"the shell finds {found}")
 
 
-def git() -> Finding:
+def git() -> Diagnosis:
     """Check for a repository, an author, and files that a merge left in conflict."""
 
     def ask(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -84,10 +84,10 @@ def git() -> Finding:
         return wrong("no author of commits, which experiments are: `git config user.name ...` and `user.email ...`")
     head = next(line.split(maxsplit=2)[2] for line in lines if line.startswith("# branch.head"))
     changed = sum(not line.startswith("#") for line in lines)
-    return Finding(f"branch {head}, {changed} changed file{'s' * (changed != 1)}")
+    return Diagnosis(f"branch {head}, {changed} changed file{'s' * (changed != 1)}")
 
 
-def disk(folders: Sequence[Path] = (Path(), Path(".dvc"), Path(".scratch")), needed: int = SPACE) -> Finding:
+def disk(folders: Sequence[Path] = (Path(), Path(".dvc"), Path(".scratch")), needed: int = SPACE) -> Diagnosis:
     """Check the space for outputs, DVC's cache and checkpoints, and that they can be written."""
     there = [folder.resolve() for folder in folders if folder.exists()]
     if closed := [str(folder) for folder in there if not os.access(folder, os.W_OK)]:
@@ -96,4 +96,4 @@ def disk(folders: Sequence[Path] = (Path(), Path(".dvc"), Path(".scratch")), nee
     shown = f"{shutil.disk_usage(tightest).free / 2**30:,.1f} GiB free at {tightest}"
     if shutil.disk_usage(tightest).free < needed:
         return wrong(f'{shown}; README\'s "Free the disk" says what may go')
-    return Finding(shown)
+    return Diagnosis(shown)

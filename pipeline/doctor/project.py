@@ -13,7 +13,7 @@ import torch
 from pipeline.config import params, profile
 from pipeline.data import own
 from pipeline.data.settings import Making
-from pipeline.doctor.finding import Finding, listed, wrong
+from pipeline.doctor.diagnosis import Diagnosis, listed, wrong
 from pipeline.repro import graph, objects, repair
 from pipeline.runtime.device import prepare
 from pipeline.runtime.paths import scratch
@@ -24,17 +24,17 @@ PARAMS, LOCK = Path("params.yaml"), Path("dvc.lock")
 PATIENCE = 3.0  # seconds for which another process may hold the database
 
 
-def device() -> Finding:
+def device() -> Diagnosis:
     """Try the device that stages compute on."""
     chosen = prepare()
     if chosen.type != "cuda":
-        return Finding(f"{chosen}, threads of a stage: {torch.get_num_threads()}")
+        return Diagnosis(f"{chosen}, threads of a stage: {torch.get_num_threads()}")
     query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     driver = subprocess.run(query, capture_output=True, text=True, check=False).stdout.split()
-    return Finding(f"{torch.cuda.get_device_name(chosen)}, driver {next(iter(driver), 'unknown')}")
+    return Diagnosis(f"{torch.cuda.get_device_name(chosen)}, driver {next(iter(driver), 'unknown')}")
 
 
-def cache() -> Finding:
+def cache() -> Diagnosis:
     """Look for damaged objects in DVC's cache; what is not there at all can be fetched or made again."""
     repair.refuse_conflicts()
     folder = graph.cache()
@@ -42,16 +42,16 @@ def cache() -> Finding:
     here = [output for output in outputs if objects.place(folder, output["md5"]).exists()]
     if damaged := [output["path"] for output in here if objects.damaged(folder, output, thoroughly=True)]:
         return wrong(f"{folder} holds damaged copies of {listed(damaged)}: `make repro` removes them")
-    return Finding(f"{len(here)} of {len(outputs)} outputs of {LOCK}, which come here by {graph.links()[0]}")
+    return Diagnosis(f"{len(here)} of {len(outputs)} outputs of {LOCK}, which come here by {graph.links()[0]}")
 
 
-def tracking() -> Finding:
+def tracking() -> Diagnosis:
     """Check that MLflow's store can be reached and written, and has the form that this MLflow knows."""
     shown, file = store.shown(store.uri()), store.database()
     if not store.enabled():
-        return Finding("off, by PIPELINE_TRACKING")
+        return Diagnosis("off, by PIPELINE_TRACKING")
     if file is not None and not file.exists():
-        return Finding(f"{shown}, which the first record makes")
+        return Diagnosis(f"{shown}, which the first record makes")
     os.environ["MLFLOW_LOGGING_LEVEL"] = "ERROR"  # what it tries again is not of interest
     try:
         store.connect().search_experiments(max_results=1)
@@ -63,29 +63,29 @@ def tracking() -> Finding:
             f"{store.reason(error)}: correct MLFLOW_TRACKING_URI, or move the store away and `python -m"
             " pipeline.tracking sync` fills another; stages run without it"
         )
-    return Finding(shown)
+    return Diagnosis(shown)
 
 
-def data() -> Finding:
+def data() -> Diagnosis:
     """Compare one's own data with the checksums in params.yaml."""
     plans = [plan for plan in params.expand(params.read(PARAMS)) if plan.stage == "data"]
     sets = {plan.run: made.own for plan in plans if (made := build(Making, plan.settings)).own}
     for entry in sets.values():
         own._verified(entry)
-    return Finding(f"{listed(list(sets))}, as params.yaml has the checksums" if sets else "none of your own")
+    return Diagnosis(f"{listed(list(sets))}, as params.yaml has the checksums" if sets else "none of your own")
 
 
-def hyperparameters() -> Finding:
+def hyperparameters() -> Diagnosis:
     """Check params.yaml, and say which profile it holds."""
     content = params.read(PARAMS)
     params.expand(content)
     changed = {name: list(profile.differing(content, profile.load(name))) for name in profile.NAMES}
     nearest = min(changed, key=lambda name: len(changed[name]))
     places = [profile.dotted(place) for place in changed[nearest]]
-    return Finding(f"profile {nearest}" + (f" but for {listed(places)}" if places else ""))
+    return Diagnosis(f"profile {nearest}" + (f" but for {listed(places)}" if places else ""))
 
 
-def leftovers() -> Finding:
+def leftovers() -> Diagnosis:
     """Look for what a kill has left behind."""
     with tempfile.TemporaryDirectory() as folder:
         for name in (LOCK, Path(".dvc/tmp/rwlock")):
@@ -96,4 +96,4 @@ def leftovers() -> Finding:
     if broken:
         return wrong(f"{listed([sentence.removeprefix(f'{folder}/') for sentence in broken])}: `make repro` does so")
     begun = sorted({place.parent.name for place in (scratch() / "stages").glob("*/*") if any(place.iterdir())})
-    return Finding(f"interrupted: {listed(begun)}; `make repro` goes on" if begun else "nothing is half done")
+    return Diagnosis(f"interrupted: {listed(begun)}; `make repro` goes on" if begun else "nothing is half done")

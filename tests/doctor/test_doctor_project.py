@@ -80,7 +80,7 @@ def test_a_store_that_is_not_there_yet_or_switched_off_is_in_order(root, monkeyp
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///no/such/place.db")
     assert project.tracking().good
     monkeypatch.setenv("PIPELINE_TRACKING", "off")
-    assert project.tracking() == project.Finding("off, by PIPELINE_TRACKING")
+    assert project.tracking() == project.Diagnosis("off, by PIPELINE_TRACKING")
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,7 @@ def _file(path: Path, content: bytes) -> Path:
 
 
 def test_what_a_kill_left_is_named_and_left_alone(root):
-    assert project.leftovers() == project.Finding("nothing is half done")
+    assert project.leftovers() == project.Diagnosis("nothing is half done")
     begun = _file(root / ".scratch/stages/train_vae@one/0123/seed_0.pt", b"")
     (root / ".scratch/stages/train_gan@done").mkdir()
     assert project.leftovers().good and project.leftovers().text == "interrupted: train_vae@one; `make repro` goes on"

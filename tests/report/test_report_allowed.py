@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from allowed import allowed, run_all, changed, choices, own_arrays
+from allowed import allowed, changed, choices, own_arrays, run_all
 from hypothesis import HealthCheck, Phase, event, find, given, settings
 from hypothesis import strategies as st
 

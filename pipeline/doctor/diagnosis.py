@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One matter as it was found.
 
     Args:
@@ -17,9 +17,9 @@ class Finding:
     good: bool = True
 
 
-def wrong(text: str) -> Finding:
-    """Return the finding of what is wrong, with what to do about it."""
-    return Finding(text, good=False)
+def wrong(text: str) -> Diagnosis:
+    """Return the diagnosis of what is wrong, with what to do about it."""
+    return Diagnosis(text, good=False)
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:
