@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.runtime.errors import UserError
 from pipeline.runtime.plan import Plan
 
 
@@ -18,12 +19,18 @@ def outdated(root: Path, plans: Sequence[Plan]) -> set[str]:
     Args:
         root: Root of the checkout.
         plans: All plans.
+
+    Raises:
+        UserError: If `dvc.lock` cannot be read.
     """
     lock = root / "dvc.lock"
     if not lock.exists():
         return set()
-    content = yaml.load(lock.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    stages: dict[str, Any] = content.get("stages") or {}
+    try:
+        content = yaml.load(lock.read_text(errors="replace"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        stages: dict[str, Any] = content["stages"]
+    except (yaml.YAMLError, KeyError, TypeError):
+        raise UserError(f"{lock} cannot be read: `make repro` repairs it, or says how.") from None
     made = {output["path"]: output["md5"] for stage in stages.values() for output in stage.get("outs", ())}
     old: set[str] = set()
     waiting = list(plans)

@@ -8,6 +8,7 @@ import yaml
 
 from pipeline.report.origin import outdated
 from pipeline.report.results import Results
+from pipeline.runtime.errors import UserError
 from pipeline.runtime.plan import Plan
 
 PLANS = {
@@ -71,6 +72,13 @@ def test_what_was_made_again_leaves_what_follows_outdated(root: Path) -> None:
     lock["stages"]["train_vae@one"]["outs"][0]["md5"] = of("other weights")
     (root / "dvc.lock").write_text(yaml.safe_dump(lock))
     assert outdated(root, list(PLANS.values())) == {"scores/likelihood/one"}
+
+
+@pytest.mark.parametrize("text", ["", "<<<<<<< ours", "stages", "a: [", "\x07"])
+def test_a_lock_that_cannot_be_read_is_said_to_be_so(root: Path, text: str) -> None:
+    (root / "dvc.lock").write_text(text)
+    with pytest.raises(UserError, match=r"dvc\.lock cannot be read: `make repro` repairs it"):
+        outdated(root, list(PLANS.values()))
 
 
 def test_a_stage_that_the_lock_does_not_know_is_outdated_and_without_a_lock_none_is(root: Path) -> None:
