@@ -34,7 +34,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 }
 OUTPUTS = ("data", "models", "scores", "plots")
 CRASH = "Traceback (most recent call last)"
-TELLING = ("error: ", "ERROR: ", "repaired: ", "tracking: no")
+TELLING = ("error: ", "ERROR: ", "repaired: ", "tracking: no", "DVC cannot read")
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,12 @@ TARGETS = [
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="targets whose pattern holds this text")
+    parser.add_argument("--only", nargs="+", default=[""], help="targets whose pattern holds one of these texts")
     parser.add_argument("--seed", type=int, default=0, help="seed of what files are overwritten with")
     parser.add_argument("--by-turns", action="store_true", help="damage each target in one way instead of all")
     options = parser.parse_args()
     random.seed(options.seed)
-    targets = [target for target in TARGETS if options.only in target.pattern]
+    targets = [target for target in TARGETS if any(text in target.pattern for text in options.only)]
     cases = list(zip(targets, cycle(DAMAGES)) if options.by_turns else product(targets, DAMAGES))
     with tempfile.TemporaryDirectory() as folder:
         sys.exit(campaign(Path(folder), cases))
