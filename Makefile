@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
-.PHONY: help repro test test-fast profile sweep compare plots mlflow lint docs lock
+.PHONY: help doctor repro test test-fast profile sweep compare plots mlflow lint docs lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ plots: .venv/installed ## learning curves as one page, dvc_plots/index.html, tha
 
 mlflow: .venv/installed ## browse the recorded runs at http://127.0.0.1:5000
 	mlflow ui --backend-store-uri sqlite:///mlflow.db
+
+doctor: .venv/installed ## is all in order? environment, git, disk, device, params.yaml, data, DVC's cache, MLflow
+	@python -m pipeline.doctor
 
 lint: .venv/installed-dev ## formatting, style and types
 	@ruff format --check . && ruff check . && mypy

@@ -1,7 +1,6 @@
 """What every stage script does around its own work: read the plan file, take the lock, move the output into place."""
 
 import argparse
-import errno
 import hashlib
 import os
 import shutil
@@ -16,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from pipeline.runtime import settings, sources
 from pipeline.runtime.context import Context, Log
-from pipeline.runtime.errors import UserError
+from pipeline.runtime.errors import UserError, told
 from pipeline.runtime.paths import scratch
 from pipeline.runtime.plan import Plan
 from pipeline.runtime.settings import Kind
@@ -26,9 +25,6 @@ from pipeline.tracking.sync import record_copy
 
 if TYPE_CHECKING:
     import torch
-
-NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR}
-"""Errors of the file system that the user must fix."""
 
 
 @dataclass(frozen=True)
@@ -64,15 +60,8 @@ def run(main: Callable[[Job], None]) -> None:
     """Run the stage whose plan file the command line names, and exit with a message where the user must act."""
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     parser.add_argument("plan", type=Path, help="plan file of the stage, plan/<stage>/<run>.yaml")
-    try:
-        with _job(Plan.read(parser.parse_args().plan)) as job:
-            main(job)
-    except UserError as error:
-        sys.exit(f"error: {error}")
-    except OSError as error:
-        if error.errno not in NO_PLACE:
-            raise
-        sys.exit(f"error: {error.strerror}: {error.filename or scratch()}; fix this and rerun: nothing is lost.")
+    with told(), _job(Plan.read(parser.parse_args().plan)) as job:
+        main(job)
 
 
 @contextmanager

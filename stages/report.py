@@ -3,12 +3,11 @@
 import argparse
 import gc
 import os
-import sys
 from pathlib import Path
 
 from pipeline.report.render import render
 from pipeline.runtime import sources
-from pipeline.runtime.errors import UserError
+from pipeline.runtime.errors import told
 from pipeline.tracking.sync import sync
 
 
@@ -20,13 +19,12 @@ def main() -> None:
     gc.freeze()  # what the imports made stays; to look through it again and again took a sixth of the time
     gc.set_threshold(50_000)
     try:
-        sources.verify("report")
-        render(Path(), arguments.out, allow_missing=arguments.allow_missing)
-        sources.verify("report")
-        if "DVC_STAGE" in os.environ:  # the last stage of `dvc repro`: the records follow, figures included
-            print(sync(figures=arguments.out / "figures"))
-    except UserError as error:
-        sys.exit(f"error: {error}")
+        with told():
+            sources.verify("report")
+            render(Path(), arguments.out, allow_missing=arguments.allow_missing)
+            sources.verify("report")
+            if "DVC_STAGE" in os.environ:  # the last stage of `dvc repro`: the records follow, figures included
+                print(sync(figures=arguments.out / "figures"))
     finally:
         gc.unfreeze()  # some libraries complain of what is left at the end
 

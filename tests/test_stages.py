@@ -1,11 +1,14 @@
 """Stage scripts: what surrounds their work; killed at any moment, they resume and end with the same bytes."""
 
+import contextlib
 import importlib
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -261,12 +264,25 @@ def test_what_is_edited_while_a_stage_runs_is_not_recorded(small, monkeypatch):
     assert list(Path(".scratch/stages").rglob("checkpoint"))
 
 
+@contextlib.contextmanager
+def file_size(most: int) -> Iterator[None]:
+    """Let no file grow beyond a size, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 def test_what_the_user_must_act_on_is_said_without_a_traceback(small):
     def full(each: job.Job) -> None:
         raise OSError(28, "No space left on device", str(each.output))
 
     with pytest.raises(SystemExit, match=r"error: No space left on device: .*; fix this and rerun"):
         job.run(full)
+    with pytest.raises(SystemExit, match=r"error: .*; fix this and rerun"), file_size(1 << 16):
+        job.run(lambda each: np.save(each.output / "large.npy", np.zeros(1 << 16)))
     small.path.unlink()
     with pytest.raises(SystemExit, match=r"error: plan/planar/a\.yaml: no such plan file"):
         job.run(full)

@@ -54,7 +54,7 @@ TRAININGS = {"train_vae": "models/vae", "train_gan": "models/gan", "train_simsia
 TRAININGS |= {"train_flow": "models/flow", "features": "models/features", "dirac": "scores/dirac"}
 REPORT = {"report": "reports"}
 ALL = "parallel runner"
-OUTPUTS = ("data", "models", "scores", "plots", "reports")
+OUTPUTS = ("plan", "sources", "data", "models", "scores", "plots", "reports")
 
 
 @dataclass

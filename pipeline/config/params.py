@@ -97,11 +97,12 @@ def write(plans: list[Plan], root: Path = Path()) -> None:
     modules = {f"{stage}.yaml": yaml.safe_dump(sources.listing(f"stages/{stage}.py")) for stage in stages}
     planned = {each.path: each.text() for each in plans}
     outputs = {each.output for each in plans}
-    for old in plan.read_all(root):
-        if old.path not in planned:
-            (root / old.path).unlink()
-            if old.output and old.output not in outputs:
-                shutil.rmtree(root / old.output, ignore_errors=True)
+    for path in (root / plan.FOLDER).glob("*/*.yaml"):
+        if path.relative_to(root) not in planned:
+            output = _output(path)
+            path.unlink()
+            if output and output not in outputs:
+                shutil.rmtree(root / output, ignore_errors=True)
     for path in (root / sources.FOLDER).glob("*"):
         if path.name not in modules:
             path.unlink()
@@ -111,9 +112,17 @@ def write(plans: list[Plan], root: Path = Path()) -> None:
         _put(root / sources.FOLDER / name, text)
 
 
+def _output(path: Path) -> str:
+    """Return the output of a plan file; of a damaged one nothing."""
+    try:
+        return str(Plan.read(path).output)
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError):
+        return ""
+
+
 def _put(path: Path, text: str) -> None:
-    if not path.exists() or path.read_text() != text:
+    if not path.exists() or path.read_bytes() != text.encode():
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".partial")
-        partial.write_text(text)
+        partial.write_bytes(text.encode())
         partial.replace(path)

@@ -15,6 +15,7 @@ from pipeline.config import layout
 from pipeline.config.base import join, mapping
 from pipeline.config.family import Family
 from pipeline.config.params import FAMILIES, expand, read
+from pipeline.runtime import files
 from pipeline.runtime.errors import UserError
 
 FOLDER = Path(__file__).parent / "profiles"
@@ -146,14 +147,8 @@ def write(path: Path, name: str) -> Switch:
     expand(switched.params)
     kept = {*switched.own, *switched.needed}
     comments = layout.comments(YAML().load(path))
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(
-        layout.text(
-            switched.params,
-            {place: comment for place, comment in comments if any(place[: len(entry)] == entry for entry in kept)},
-        )
-    )
-    partial.replace(path)
+    own = {place: comment for place, comment in comments if any(place[: len(entry)] == entry for entry in kept)}
+    files.write(path, layout.text(switched.params, own).encode())
     return switched
 
 
@@ -172,14 +167,15 @@ def main() -> None:
         ("kept, because your own runs need them", switched.needed),
         (
             "undone, because a profile sets them",
-            [f"{_dotted(place)} ({_said(old)} -> {_said(new)})" for place, (old, new) in switched.undone.items()],
+            [f"{dotted(place)} ({_said(old)} -> {_said(new)})" for place, (old, new) in switched.undone.items()],
         ),
     ):
         if places:
-            print(f"{what}: {', '.join(place if isinstance(place, str) else _dotted(place) for place in places)}")
+            print(f"{what}: {', '.join(place if isinstance(place, str) else dotted(place) for place in places)}")
 
 
-def _dotted(place: layout.Place) -> str:
+def dotted(place: layout.Place) -> str:
+    """Return a place of params.yaml as people write it, `gan.runs.main.steps`."""
     dotted = ""
     for key in place:
         dotted = join(dotted, key)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.report.origin import outdated
 from pipeline.report.reported import Found, Place, Value
 from pipeline.runtime import history
 from pipeline.runtime.plan import Plan, read_all
@@ -30,14 +31,18 @@ class Results:
     Attributes:
         planned: Every plan.
         finished: Plan of each stage and run, where all files that the report reads are there.
-        missing: Plans whose output, or a file in it, is not there.
+        missing: Plans whose output, or a file in it, is not there, or was made by another plan.
     """
 
     def __init__(self, root: Path, reads: Mapping[str, Sequence[str]]) -> None:
         self.root = root
         self.planned = [replace(plan, settings=flat(plan.settings)) for plan in read_all(root)]
         wanted = [plan for plan in self.planned if plan.stage in reads]
-        done = [all((self.folder(plan) / name).is_file() for name in reads[plan.stage]) for plan in wanted]
+        old = outdated(root, self.planned)
+        done = [
+            plan.output not in old and all((self.folder(plan) / name).is_file() for name in reads[plan.stage])
+            for plan in wanted
+        ]
         self.finished = {(plan.stage, plan.run): plan for plan, there in zip(wanted, done, strict=True) if there}
         self.missing = [plan for plan, there in zip(wanted, done, strict=True) if not there]
         self._history = cache(self._read_history)

@@ -21,6 +21,7 @@ import networkx as nx
 from pipeline.config import params
 from pipeline.repro import graph, places
 from pipeline.repro.alone import alone
+from pipeline.repro.objects import drop_damaged
 from pipeline.repro.ready import run_all
 from pipeline.repro.repair import refuse_conflicts, repair
 from pipeline.repro.watch import Progress, end_of
@@ -86,7 +87,7 @@ def _prepared(plans: list[Plan]) -> Iterator[int]:
     """Hold the lock of this checkout's runner, with the plan written and what a kill left behind repaired."""
     with alone() as lock:
         params.write(plans)
-        for sentence in repair():
+        for sentence in [*repair(), *drop_damaged(graph.cache())]:
             print(f"repaired: {sentence}", flush=True)
         yield lock
 
@@ -118,7 +119,10 @@ def _failures(todo: "nx.DiGraph[str]", failed: Mapping[str, StageError]) -> Iter
             yield f"  not run, since it needs {stage}: {', '.join(sorted(waiting))}"
     done = len(todo) - len(set(failed).union(*(nx.descendants(todo, stage) for stage in failed)))
     names = ", ".join(failed)
-    yield f"{len(failed)} of {len(todo)} stages failed: {names}; {done} are done. Rerun the same command to go on."
+    yield (
+        f"{len(failed)} of {len(todo)} stages failed: {names}; {done} are done. Rerun the same command to go on;"
+        " `make doctor` tells whether anything around the stages is amiss."
+    )
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.config import params
+from pipeline.repro import graph
 from pipeline.repro.alone import alone
+from pipeline.repro.objects import drop_damaged
 from pipeline.repro.places import ONE
 from pipeline.repro.repair import repair
 from pipeline.repro.workers import StageError, Workers, log_of
+from pipeline.runtime import files
 from pipeline.runtime.errors import UserError
 from pipeline.tracking.provenance import revision
 
@@ -121,8 +124,9 @@ def bring(stage: str, commit: str, text: str, own: Collection[str]) -> tuple[str
         raise UserError(f"{here} was at {COMMIT} when its worker began: start the worker again.")
     with alone() as lock, Workers(ONE, lock) as workers, _wanted(workers):
         repair()
+        drop_damaged(graph.cache())
         if PARAMS.read_text() != text:
-            PARAMS.write_text(text)
+            files.write(PARAMS, text.encode())
         params.write(params.expand(params.read(PARAMS)))
         reason = ""
         try:

@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 import networkx as nx
 from dvc.exceptions import DvcException
 from dvc.lock import LockError
 from dvc.repo import Repo
+from dvc_objects.fs.generic import test_links
 
 from pipeline.runtime.errors import UserError
 
@@ -26,6 +28,20 @@ def uncached() -> dict[str, str]:
         return {str(out): out.stage.addressing for out in repo.index.outs if not out.use_cache}
 
 
+def cache() -> Path:
+    """Return the folder of the objects in DVC's cache, usually `.dvc/cache/files/md5`."""
+    with _repo() as repo:
+        return Path(repo.cache.local.path)
+
+
+def links() -> list[str]:
+    """Return the ways by which files can come from DVC's cache into the checkout; the first one is taken."""
+    with _repo() as repo:
+        own = repo.cache.local
+        found: list[str] = test_links(own.cache_types, own.fs, own.path, repo.fs, repo.root_dir)
+        return found
+
+
 @contextmanager
 def _repo() -> Iterator[Repo]:
     """Open this checkout as DVC sees it, and turn what DVC cannot do into a sentence."""
@@ -38,7 +54,7 @@ def _repo() -> Iterator[Repo]:
         reason = next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)
         raise UserError(
             f"DVC cannot read this checkout: {reason.rstrip('.')}. `git diff dvc.yaml dvc.lock` shows what has changed"
-            " in its files, and `git checkout` with the name of a file takes it back."
+            " in its files, and `git checkout` with the name of a file takes it back; `make doctor` looks at the rest."
         ) from None
 
 

@@ -10,6 +10,7 @@ import yaml
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from voluptuous import Invalid
 
+from pipeline.runtime import files
 from pipeline.runtime.errors import UserError
 
 
@@ -38,13 +39,13 @@ def repair(root: Path = Path()) -> list[str]:
     if locks.exists():
         said += _repair_locks(locks)
     record = root / "dvc.lock"
-    if record.exists() and not _is_record(text := record.read_text(errors="replace")):
+    if record.exists() and not is_record(text := record.read_text(errors="replace")):
         head, *entries = re.split(r"(?m)^(?=  \S)", text)
         kept = "".join([head, *entries[:-1]])
         if len(entries) < 2:
             record.unlink()
-        elif _is_record(kept):
-            record.write_text(kept)
+        elif is_record(kept):
+            files.write(record, kept.encode())
         else:
             return said
         said.append(f"{record} was half-written when DVC was killed: {max(len(entries) - 1, 0)} entries kept")
@@ -66,7 +67,8 @@ def _repair_locks(file: Path) -> list[str]:
         return []
     writers = {path: one for path, one in writers.items() if one["pid"] not in gone}
     readers = {path: [one for one in ones if one["pid"] not in gone] for path, ones in readers.items()}
-    file.write_text(json.dumps({"write": writers, "read": {path: ones for path, ones in readers.items() if ones}}))
+    kept = {"write": writers, "read": {path: ones for path, ones in readers.items() if ones}}
+    files.write(file, json.dumps(kept).encode())
     return [f"{file} had locks of {len(gone)} processes that are gone: removed"]
 
 
@@ -80,7 +82,8 @@ def _is_alive(process: int, since: float) -> bool:
         return False
 
 
-def _is_record(text: str) -> bool:
+def is_record(text: str) -> bool:
+    """Return whether a text is a `dvc.lock` by DVC's own schema."""
     try:
         COMPILED_LOCKFILE_SCHEMA(yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except (yaml.YAMLError, Invalid):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SQLITE = "sqlite:///"
 ARTIFACTS = "mlflow-artifacts:"  # the scheme that `mlflow ui` and `mlflow server` serve, from ./mlartifacts by default
 LATER = "`python -m pipeline.tracking sync` adds the record later"
+TRIES = 3  # of a database that cannot be opened; MLflow tries ten times, in 100 seconds
 MAX_METRICS = 1000  # of one log_batch, MLflow's own bound
 MAX_PARAMS = 100
 MAX_FLOAT = 1.7976931348623157e308  # what MLflow's database holds in the place of infinity
@@ -81,6 +82,10 @@ def connect() -> "MlflowClient":
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    if not _is_server():
+        from mlflow.store.db import utils
+
+        utils.MAX_RETRY_COUNT = TRIES
     file = database()
     if file is not None and not file.exists():
         paths.scratch().mkdir(parents=True, exist_ok=True)

@@ -151,6 +151,18 @@ def test_writing_touches_only_what_changed_and_prunes_removed_runs(tmp_path):
     assert (tmp_path / keep.output).exists() and not (tmp_path / gone.output).exists()
 
 
+@pytest.mark.parametrize("damage", [b"", b"x", b"[", b"stage: {", b"{a: 1}", b"\xff\x00" * 50, None])
+def test_damaged_files_are_written_anew_and_those_of_removed_runs_deleted(tmp_path, damage):
+    keep, gone = (Plan("planar", run, {}, f"scores/planar/{run}", {"seed": 1}) for run in ("keep", "gone"))
+    write([keep], tmp_path)
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    for file, content in before.items():
+        file.write_bytes(content[: len(content) // 2] if damage is None else damage)
+    (tmp_path / gone.path).write_bytes(gone.text().encode()[:20] if damage is None else damage)
+    write([keep], tmp_path)
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+
+
 def test_the_stage_refuses_in_words_writes_nothing_and_is_quick_to_import(tmp_path):
     text = layout.text(checkout.params())
     (tmp_path / "params.yaml").write_text(text.replace("kl: analytic", "kl: exact", 1))

@@ -11,6 +11,7 @@ from pathlib import Path
 import nvidia
 import pytest
 import yaml
+from checkout import params as default
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +45,7 @@ class Project:
         (folder / "stage.py").write_text(STAGE)
         (folder / "summary.json").write_text("{}")  # of an earlier run; git has it
         self.yaml(seconds)
-        params = YAML().load(ROOT / "params.yaml")
+        params = default()
         for section in params.values():
             if "runs" in section:
                 section["runs"] = {}

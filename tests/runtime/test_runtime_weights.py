@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from pipeline.runtime import files, weights
-from stages.job import NO_PLACE
+from pipeline.runtime.errors import NO_PLACE
 
 FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 
