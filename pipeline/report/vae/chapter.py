@@ -112,7 +112,7 @@ def _longer(plan: Plan, other: Plan) -> bool:
 def _operations(trained: Plan, metrics: dict[str, Any]) -> dict[str, Any]:
     """Count what the two functions of KL compute for one image, and estimate what the network does."""
     latent = trained.settings["latent"]
-    mean, logvar = torch.zeros((2, 1, latent))  # no `meta`, whose powers take a second of imports
+    mean, logvar = torch.zeros((2, 1, latent))
     with (closed := Operations()):
         kl_analytic(mean, logvar)
     monte_carlo = {}
