@@ -25,6 +25,7 @@ def main() -> None:
 
     # DVC enters each stage into dvc.lock with a reader that keeps comments, and takes half a second: there are none
     _yaml.parse_yaml_for_update = _yaml.parse_yaml
+
     waiting: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()
     while order := waiting.get():
