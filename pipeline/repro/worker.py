@@ -21,6 +21,10 @@ def main() -> None:
     # A function, since SIG_IGN would pass to the stages. DVC itself goes on, lest it leave dvc.lock half-written.
     signal.signal(signal.SIGINT, lambda *_: None)
     from dvc.cli import main as dvc
+    from dvc.utils.serialize import _yaml
+
+    # DVC enters each stage into dvc.lock with a reader that keeps comments, and takes half a second: there are none
+    _yaml.parse_yaml_for_update = _yaml.parse_yaml
 
     waiting: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()

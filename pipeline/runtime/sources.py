@@ -77,7 +77,6 @@ def verify(stage: str) -> None:
     """
     file = FOLDER / f"{stage}.yaml"
     if "DVC_STAGE" in os.environ and file.exists():
-        _read.cache_clear()
         listed, found = _listed(file), _entries(listing(f"stages/{stage}.py"))
         if changed := sorted(name for name in listed | found if listed.get(name) != found.get(name)):
             file.unlink()
@@ -138,14 +137,20 @@ class _Module:
     checksum: str
 
 
-@cache
 def _read(module: str) -> _Module:
     """Read the source of a module of this repository."""
-    names: set[str] = set()
     try:
-        tree = ast.parse((ROOT / module).read_text())
+        text = (ROOT / module).read_text()
     except FileNotFoundError:
         raise UserError(f"{module}: no such module.") from None
+    return _parsed(module, text)
+
+
+@cache
+def _parsed(module: str, text: str) -> _Module:
+    names: set[str] = set()
+    try:
+        tree = ast.parse(text)
     except SyntaxError as error:
         raise UserError(f"{module}, line {error.lineno}: not Python: {error.msg}.") from None
     for node in ast.walk(tree):

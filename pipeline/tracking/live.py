@@ -35,7 +35,7 @@ class LiveRun:
         attempt: Name of the training to which a checkpoint belongs; only runs of the same attempt are continued.
     """
 
-    def __init__(self, plan: Plan, root: Path = Path(), after_seconds: float = 5.0, attempt: str = "") -> None:
+    def __init__(self, plan: Plan, root: Path = Path(), after_seconds: float = 60.0, attempt: str = "") -> None:
         self._plan = plan
         self._root = root
         self._attempt = attempt

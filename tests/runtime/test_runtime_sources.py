@@ -26,9 +26,7 @@ def repository(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "ROOT", tmp_path)
     monkeypatch.setattr(sources, "version", versions.__getitem__)
     monkeypatch.chdir(tmp_path)
-    sources._read.cache_clear()
-    yield tmp_path, versions
-    sources._read.cache_clear()
+    return tmp_path, versions
 
 
 def test_modules_and_packages_are_those_that_are_imported(repository):
@@ -64,7 +62,6 @@ class A:
 
 def checksum(text: str) -> str:
     (sources.ROOT / "pipeline/a.py").write_text(text)
-    sources._read.cache_clear()
     return sources.listing("stages/s.py")["modules"]["pipeline/a.py"]
 
 
@@ -121,7 +118,6 @@ def test_what_has_changed_since_the_plan_is_named(repository, monkeypatch):
     versions["numpy"] = "9.9.9"
     (folder / "pipeline/a.py").write_text("import scipy")
     versions["scipy"] = "1.0"
-    sources._read.cache_clear()
     with pytest.raises(UserError, match=r"numpy, pipeline/a\.py, scikit-learn, scipy have changed"):
         sources.verify("s")
 

@@ -114,7 +114,7 @@ def trainings(tmp_path: Path, request: pytest.FixtureRequest) -> list[Checkout]:
     live = first.folder / "pipeline/tracking/live.py"
     text = live.read_text()
     for slow, brisk in (
-        ("after_seconds: float = 5.0", "after_seconds: float = 0.0"),
+        ("after_seconds: float = 60.0", "after_seconds: float = 0.0"),
         ("SECONDS = 3.0", "SECONDS = 0.1"),
     ):
         assert slow in text
