@@ -55,11 +55,7 @@ def render(root: Path, out: Path, *, allow_missing: bool, chapters: Sequence[Cha
     Raises:
         UserError: if nothing is planned or an output is missing, and `allow_missing` is not set.
     """
-    reads: dict[str, list[str]] = {}
-    for chapter in chapters:
-        for stage, files in chapter.reads.items():
-            reads[stage] = list(dict.fromkeys([*reads.get(stage, ()), *files]))
-    results = Results(root, reads)
+    results = Results(root, files_read(chapters))
     if not allow_missing:
         if not results.planned:
             raise UserError("plan/ is empty: `dvc repro plan` writes it; --allow-missing renders without it.")
@@ -78,6 +74,15 @@ def render(root: Path, out: Path, *, allow_missing: bool, chapters: Sequence[Cha
             (partial / name).replace(out / name)
     finally:
         shutil.rmtree(partial)
+
+
+def files_read(chapters: Sequence[Chapter]) -> dict[str, list[str]]:
+    """Return the files that chapters read from the output of each stage, by stage."""
+    reads: dict[str, list[str]] = {}
+    for chapter in chapters:
+        for stage, files in chapter.reads.items():
+            reads[stage] = list(dict.fromkeys([*reads.get(stage, ()), *files]))
+    return reads
 
 
 def _fill(out: Path, results: Results, chapters: Sequence[Chapter]) -> None:
