@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scipy.stats import t
-
 from pipeline.compare.metrics import words
 from pipeline.compare.scored import Group
 from pipeline.compare.statistics import CONFIDENCE, Bounds
 from pipeline.compare.tables import METHOD, Pair, Ranked, Ranking
+from pipeline.metrics.intervals import half_width
 from pipeline.report import style
 
 PAIRS = (
@@ -172,4 +171,4 @@ def _picture(compared: Compared, file: Path) -> None:
 def _half_width(row: Ranked) -> float:
     """Return half the interval of the mean of one run, 0 where there is none."""
     n = len(row.values)
-    return float(t.ppf((1 + CONFIDENCE) / 2, n - 1)) * row.spread / n**0.5 if row.spread is not None else 0.0
+    return 0.0 if row.spread is None else half_width(row.spread / n**0.5, n - 1, CONFIDENCE)

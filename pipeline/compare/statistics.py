@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import nct, t
 
+from pipeline.metrics.intervals import half_width
+
 CONFIDENCE = 0.95
 POWER = 0.8
 MOST = 1000
@@ -71,7 +73,7 @@ def paired(first: Sequence[float], second: Sequence[float], confidence: float = 
         return Difference(mean, n)
     spread = float(differences.std(ddof=1))
     error = spread / sqrt(n)
-    half = float(t.ppf((1 + confidence) / 2, n - 1)) * error
+    half = half_width(error, n - 1, confidence)
     p = 2 * float(t.sf(abs(mean) / error, n - 1)) if error else float(mean == 0)
     return Difference(mean, n, spread, Bounds(mean - half, mean + half), p)
 

@@ -11,6 +11,7 @@ from pipeline.report import autoencoders, figures, style
 from pipeline.report.autoencoders import NATS
 from pipeline.report.chapter import Chapter, Content
 from pipeline.report.claims import Claim, assess, per_seed
+from pipeline.report.evaluators import COVERED, covered
 from pipeline.report.figures import Curve
 from pipeline.report.mlp_vae import rules
 from pipeline.report.reported import Reported
@@ -40,7 +41,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
 
 
 def _claims(results: Results, reported: Reported, own: dict[str, Any], samples: dict[str, Any]) -> list[Claim]:
-    """Test C80 to C82 and C87 on the runs that have finished."""
+    """Test C80 to C82, C86 and C87 on the runs that have finished."""
     trained = results.finished.get(("train_vae", OWN))
     length = [{"data": data(trained), **autoencoders.length(results, trained)}] if trained else []
     test = partial(assess, reported, facts=length)
@@ -56,26 +57,50 @@ def _claims(results: Results, reported: Reported, own: dict[str, Any], samples: 
         if trained and data(plan) == data(trained)
     }
     maps = {seed: {"latent": own["latent_map"]["latent"], "tsne": own["latent_map"]["map"]} for seed in first}
-    gan = results.finished.get(("score_gan", GAN))
+    gan, sampled = (results.finished.get(run) for run in (("score_gan", GAN), ("score_samples", OWN)))
     made = results.metrics(gan) if gan else {"seeds": {}, "protocol": {}}
-    evaluator = made["protocol"].get("feature_network")
-    scored = {
-        "GAN": {seed: at["final"] for seed, at in made["seeds"].items()},
-        OWN: {},
-        **{
-            run: {seed: at["samples"] for seed, at in found["seeds"].items()}
-            for run, found in samples.items()
-            if found["protocol"]["feature_network"] == evaluator
-        },
-    }
+    scored, images = _scored(made, samples)
     both = per_seed({name: scored[name] for name in ("GAN", OWN)})
     complete = {name: at for name, at in scored.items() if both and both.keys() <= at.keys()}
+    walked = {"VAE": samples.get(OWN, {"seeds": {}})["seeds"], "GAN": made["seeds"]}
+    paths = per_seed({name: {seed: at["paths"] for seed, at in seeds.items()} for name, seeds in walked.items()})
+    learned = [
+        {"data": data(trained), COVERED: covered(results, Path(plan.inputs["features"]).name, distances)}
+        for plan, kind, metrics in ((sampled, "samples", samples.get(OWN)), (gan, "final", made))
+        if trained and plan and metrics
+        for distances in [[at[kind]["frechet_distance"] for at in metrics["seeds"].values()]]
+    ]
     return [
         test("C80", rules.early, errors),
         test("C81", rules.negative, per_seed({"curves": per_seed(curves)})),
         test("C82", rules.clusters, maps),
-        test("C87", rules.models, per_seed({"scores": per_seed(complete)})),
-    ]
+        assess(reported, "C86", rules.between, per_seed({"paths": paths}), learned),
+        test("C87", rules.models, per_seed({
+            "scores": per_seed(complete), "images": dict.fromkeys(both, images),
+        })),
+    ]  # fmt: skip
+
+
+def _scored(made: dict[str, Any], samples: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
+    """Return scores by seed of the GAN and of the autoencoders that the same evaluator scores, and numbers of images.
+
+    A Fréchet distance is the larger, the fewer images it is taken over: where the GAN's last generator was scored over
+    as many images as the autoencoder, too, these scores count.
+    """
+    alike = {
+        run: found
+        for run, found in samples.items()
+        if found["protocol"]["feature_network"] == made["protocol"].get("feature_network")
+    }
+    images = {run: found["protocol"]["images"] for run, found in alike.items()}
+    fewer = made["protocol"].get("snapshot_images")
+    as_many = fewer is not None and fewer == images.get(OWN)
+    scored = {run: {seed: at["samples"] for seed, at in found["seeds"].items()} for run, found in alike.items()}
+    scored.setdefault(OWN, {})
+    scored["GAN"] = {
+        seed: list(at["snapshots"].values())[-1] if as_many else at["final"] for seed, at in made["seeds"].items()
+    }
+    return scored, {"GAN": fewer if as_many else made["protocol"].get("images", 0), **images}
 
 
 def _loss(results: Results, plan: Plan, out: Path) -> str:
