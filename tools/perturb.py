@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from pipeline.report import reported
-from pipeline.report.claims import Claim
+from pipeline.report.claims import Claim, Interval
 from pipeline.report.render import CHAPTERS, files_read
 from pipeline.report.results import Results
 from pipeline.runtime import training
@@ -140,7 +140,7 @@ def _margins(claim: Claim) -> Iterator[float]:
     for parts in claim.seeds:
         for part in parts:
             for margin in part:
-                yield float(getattr(margin, "mean", margin))
+                yield margin.mean if isinstance(margin, Interval) else float(margin)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-r"""Paths between samples of a generator or decoder: how evenly its images change, and whether they pass between classes.
+r"""Paths between samples of a generator or decoder: how evenly images change, and whether some lie between classes.
 
 Samples of N(0, I) in many dimensions all have about the same norm, and their mean is shorter: halfway along a straight
 line lie latents that training has hardly seen, and what is special about their images need not come from lying between
@@ -36,11 +36,12 @@ def linear(first: Tensor, second: Tensor, share: float) -> Tensor:
 
 def spherical(first: Tensor, second: Tensor, share: float) -> Tensor:
     """Return latents on the arcs from `first` `(n, d)`, where share is 0, to `second`; opposite ones have no arc."""
-    norms = [ends.norm(dim=1, keepdim=True) for ends in (first, second)]
-    a, b = first / norms[0], second / norms[1]
+    here, there = (ends.norm(dim=1, keepdim=True) for ends in (first, second))
+    a, b = first / here, second / there
     angle = (a * b).sum(1, keepdim=True).clamp(-1 + 1e-7, 1 - 1e-7).acos()
     direction = (((1 - share) * angle).sin() * a + (share * angle).sin() * b) / angle.sin()
-    return direction * torch.lerp(*norms, share)
+    arcs: Tensor = direction * torch.lerp(here, there, share)
+    return arcs
 
 
 WAYS = {"linear": linear, "spherical": spherical}
@@ -48,7 +49,7 @@ WAYS = {"linear": linear, "spherical": spherical}
 
 def walk(ends: Tensor) -> Tensor:
     """Return latents `(12, d)` on the straight line between two `(2, d)`."""
-    return torch.stack([linear(*ends, panel / (PANELS - 1)) for panel in range(PANELS)])
+    return torch.stack([linear(ends[0], ends[1], panel / (PANELS - 1)) for panel in range(PANELS)])
 
 
 def measure(classify: Classify, latents: Tensor, labels: Tensor, classes: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -95,7 +96,7 @@ def _evenness(features: Tensor, likely: Tensor) -> dict[str, float]:
     strides = steps.amax(0) / steps.sum(0).clamp_min(TINY)
     along = entropy(likely)
     rises = along[STEPS // 2] - (along[0] + along[-1]) / 2
-    values = {}
+    values: dict[str, float] = {}
     for name, each in (("stride", strides), ("rise", rises)):
         values |= {
             name: each.mean().item(),

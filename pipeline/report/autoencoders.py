@@ -96,13 +96,20 @@ def decoded(results: Results, plan: Plan, out: Path, item: str = "") -> dict[str
     originals, decoded, samples = (grey(results, plan, name) for name in ("originals", "reconstructions", "samples"))
     pairs, columns = figures.whole_rows(min(PAIRS, len(originals)), COLUMNS)
     rows = figures.interleave(originals[:pairs], decoded[:pairs], columns)
-    figures.sheet(out / folder / "reconstructions.png", rows, columns, SCALE, group=2)
+    labels = ["original", "decoded"] * (pairs // columns)
+    figures.sheet(out / folder / "reconstructions.png", rows, columns, SCALE, group=2, labels=labels)
     count, columns = figures.whole_rows(len(samples), COLUMNS)
     figures.sheet(out / folder / "samples.png", samples[:count], columns, SCALE)
     seed, epoch = next(iter(metrics["seeds"])), results.settings(plan)["epochs"]
     where = f"run {plan.run}, data {metrics['protocol']['data']}, epoch {epoch}, seed {seed}"
     split = metrics["protocol"]["split"]
     return {"run": plan.run, "folder": folder, "item": item, "where": where, "split": split, "samples": count}
+
+
+def sources(scored: Sequence[Plan]) -> dict[str, list[Plan]]:
+    """Return what the pictures of `decoded` show."""
+    names = ("reconstructions", "samples")
+    return {f"figures/vae/{plan.run}/{name}.png": [plan] for plan in scored for name in names}
 
 
 def grey(results: Results, plan: Plan, name: str) -> np.ndarray:

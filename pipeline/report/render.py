@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import platform
 import shutil
 from collections import Counter
@@ -27,8 +28,10 @@ from pipeline.report.page import page
 from pipeline.report.reported import Found, Mistake, Reported, Row, Value
 from pipeline.report.results import Results
 from pipeline.report.simsiam import chapter as simsiam
+from pipeline.report.trace import Trace
 from pipeline.report.vae import chapter as vae
 from pipeline.runtime.errors import UserError
+from pipeline.runtime.plan import Plan
 
 CHAPTERS: tuple[Chapter, ...] = (
     vae.CHAPTER, gan.CHAPTER, simsiam.CHAPTER, dirac.CHAPTER, flow.CHAPTER, beta_vae.CHAPTER, mlp_vae.CHAPTER,
@@ -92,15 +95,18 @@ def _fill(out: Path, results: Results, chapters: Sequence[Chapter]) -> None:
     (out / "curves").mkdir()
     for family, curves in results.curves().items():
         curves.to_csv(out / "curves" / f"{family}.csv", index=False)
-    environment = _environment()
+    trace = Trace(results, Path(os.path.relpath(results.root, out.parent)).as_posix())
+    environment = _environment(trace)
     texts: dict[bool, list[str]] = {False: [], True: []}
     headlines: dict[str, float] = {}
+    sources: dict[str, Sequence[Plan]] = {}
     claims: list[Claim] = []
     for chapter in chapters:
         content = chapter.write(results, reported, out)
         text = environment.get_template(f"{chapter.folder}/chapter.md.j2").render(content.values)
         texts[chapter.provenance].append(text)
         headlines |= content.headlines
+        sources |= content.sources
         claims += content.claims
     claims.sort(key=lambda claim: claim.name)
     answered = [letter for chapter in chapters for letter in chapter.experiments]
@@ -133,7 +139,8 @@ def _fill(out: Path, results: Results, chapters: Sequence[Chapter]) -> None:
     template = environment.get_template("report.md.j2")
     # the index needs the whole report, itself not included
     whole = template.render(values, index=[])
-    text = template.render(values, index=index(reported.items, whole))
+    found = index(reported.items, whole, sources, results.finished)
+    text = trace.figures(template.render(values, index=found), sources)
     (out / "report.md").write_text(text, encoding="utf-8")
     (out / "report.html").write_text(page(text, out, environment), encoding="utf-8")
     (out / "summary.json").write_text(json.dumps(headlines, indent=2, sort_keys=True) + "\n")
@@ -242,7 +249,7 @@ def cell(text: object) -> str:
     return " ".join(str(text).split()).replace("|", "\\|").replace("<", "&lt;")
 
 
-def _environment() -> Environment:
+def _environment(trace: Trace) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
@@ -250,5 +257,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.globals["source"] = trace
     environment.filters |= {"cell": cell, "differing": differing, "nats": nats, "three": three, "words": words}
     return environment

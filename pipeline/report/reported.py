@@ -111,10 +111,16 @@ class Row(Part):
 
 
 class Item(Part):
-    """A figure, table or animation of the reports."""
+    """A figure, table or animation of the reports; `shows` names runs, by stage, without which ours is not it."""
 
     report: str
     what: str
+    shows: dict[str, list[str]] = {}
+
+    @property
+    def runs(self) -> set[tuple[str, str]]:
+        """Stage and run of all that it shows."""
+        return {(stage, run) for stage, runs in self.shows.items() for run in runs}
 
 
 class Mistake(Part):

@@ -19,12 +19,15 @@ LINES = PALETTE[:6]  # yellow is too faint for a thin line
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)))  # after the last colour the palette starts again with another dash
 MARKERS = ("o", "s", "^")  # and another marker
 TICKS = 4  # at most so many steps between them on an axis of a small panel
+FONT = "DejaVu Sans"  # comes with matplotlib: the same glyphs everywhere
+DOTS = {"color": REPORTED, "linestyle": "", "marker": "o", "markersize": 3}  # of a report's own numbers
+DOTTED = (0, (1, 1.5))
 COMPRESSION = 4  # of PNG files: a third of the time of 6, and hardly larger
 
 _RC: Any = {
     "figure.dpi": 120,
     "figure.facecolor": "white",
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same glyphs everywhere
+    "font.family": FONT,
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,

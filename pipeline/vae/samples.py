@@ -62,10 +62,10 @@ def score(data: Path, model: Path, features: Path, output: Path, settings: Sampl
         labels = {}
         for kind, z in (("samples", prior), ("reconstructions", latents(each, test))):
             pixels = quantised(2 * decoded(each, z, images) - 1)
-            features, logits = evaluator.network.extract(pixels)
+            seen, logits = evaluator.network.extract(pixels)
             labels[kind] = logits.argmax(1)
             sharp = sharpness(pixels / 255).mean().item() / real
-            found[kind] = {**evaluator.rate(features, logits), "sharpness": sharp}
+            found[kind] = {**evaluator.rate(seen, logits), "sharpness": sharp}
         found["paths"] = paths.measure(
             partial(_classify, evaluator, each, images), prior, labels["samples"], evaluator.classes
         )

@@ -94,7 +94,7 @@ def layers(results: Results, plan: Plan, out: Path) -> dict[str, Any]:
         "N({:g}, {:g}²), b = {:g}".format(*layer["distribution"], layer["bias"]) for layer in metrics["layers"].values()
     ]
     shown = [("N(0, I)", points), *zip(titles, moved, strict=True)]
-    with style.panels(out / folder / "transforms.png", len(shown), min(4, len(shown)), 2.2, 2.2) as panels:
+    with style.panels(out / folder / "transforms.png", len(shown), min(3, len(shown)), 2.2, 2.2) as panels:
         for axes, (title, places) in zip(panels, shown, strict=True):
             axes.plot(*places.T, ".", markersize=2)
             axes.set_title(title, fontsize=8)
@@ -112,6 +112,7 @@ def layers(results: Results, plan: Plan, out: Path) -> dict[str, Any]:
         "metrics": metrics,
         "titles": dict(zip(metrics["layers"], titles, strict=True)),
         "folder": folder,
+        "run": plan.run,
         "points": len(points),
         "seed": plan.settings["seed"],
     }

@@ -40,6 +40,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     evaluators = {run.name: run.evaluator for run in runs}
     seeds = {run.name: _seeds(results, run) for run in runs}
     unlike = [_unlike([run for run in runs if run.name in names]) for names in (rules.GRID, rules.CUB)]
+    shares = {run.name: _facts(results, run, seeds[run.name])[COVERED] for run in runs}
     values = {
         "settings": settings([run.train for run in runs]),
         "scores": {run.name: run.metrics for run in runs},
@@ -50,21 +51,21 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         "game": {run.name: run.game for run in runs},
         "relations": {run.name: _relation(run, seeds[run.name]) for run in runs},
         "saturated": rules.SATURATED,
-        "covered": {run.name: _facts(results, run, seeds[run.name])[COVERED] for run in runs},
-        "least_covered": least(reported),
+        "hardly_nearer": {name: share for name, share in shares.items() if share < least(reported)},
         "fewest": FEWEST,
         "unlike": {names: keys for names, keys in unlike if keys},
         "sheets": {run.name: figures.sheets(results, run, out) for run in runs},
         "weights": figures.WEIGHTS,
     }
     if runs:
-        figures.charts(results, runs, out)
+        figures.charts(results, reported, runs, out)
     headlines = {
         f"gan.{run.name}.{key}": run.metrics["mean"]["final"][key]
         for run in runs
         for key in ("frechet_distance", "inception_score")
     }
-    return Content(values, headlines, _claims(results, reported, {run.name: run for run in runs}, seeds))
+    claims = _claims(results, reported, {run.name: run for run in runs}, seeds)
+    return Content(values, headlines, claims, figures.sources(runs))
 
 
 def _claims(

@@ -1,5 +1,6 @@
 """The small autoencoder of report 004 under three losses: curves, pictures over training, latent space."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,17 +28,27 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     trained, scored = (autoencoders.of(results, stage, NETWORKS) for stage in ("train_vae", "likelihood"))
     metrics = {plan.run: results.metrics(plan) for plan in scored}
     samples = autoencoders.scored_samples(results, NETWORKS)
+    walks = _walks(results, scored, out)
     values = {
         "settings": settings(trained),
         "scores": metrics,
         "bits": autoencoders.bits(metrics),
         "samples": samples,
         "epochs": sorted({int(e) for found in metrics.values() for e in found["mean"].get("snapshots", {})}),
-        "losses": {plan.run: _loss(results, plan, out) for plan in trained},
+        "losses": {plan.run: _loss(results, plan, metrics.get(plan.run), out) for plan in trained},
+        "hardly_nearer": autoencoders.hardly_nearer(results, reported, NETWORKS),
+        "own": OWN,
+        "walks": walks,
         "runs": {plan.run: _pictures(results, plan, metrics[plan.run], out) for plan in scored},
     }
     headlines = {f"vae.{run}.squared_error": found["mean"]["squared_error"] for run, found in metrics.items()}
-    return Content(values, headlines, _claims(results, reported, metrics.get(OWN, {}), samples))
+    sources = {
+        **{f"figures/vae/{plan.run}/loss.png": [plan] for plan in trained},
+        **{f"figures/vae/{plan.run}/{name}.png": [plan] for plan in scored for name in ("epochs", "map")},
+        **autoencoders.sources(scored),
+        **({walks["path"]: walks["plans"]} if walks else {}),
+    }
+    return Content(values, headlines, _claims(results, reported, metrics.get(OWN, {}), samples), sources)
 
 
 def _claims(results: Results, reported: Reported, own: dict[str, Any], samples: dict[str, Any]) -> list[Claim]:
@@ -103,30 +114,48 @@ def _scored(made: dict[str, Any], samples: dict[str, Any]) -> tuple[dict[str, di
     return scored, {"GAN": fewer if as_many else made["protocol"].get("images", 0), **images}
 
 
-def _loss(results: Results, plan: Plan, out: Path) -> str:
-    """Plot the training loss and that on held-out images (F29); say what is shown."""
+def _loss(results: Results, plan: Plan, metrics: dict[str, Any] | None, out: Path) -> str:
+    """Plot the training loss and that on held-out images (F29); say what is shown.
+
+    A loss is in nats where it is a likelihood, which has an ELBO.
+    """
     held_out = "valid" if "valid_loss" in results.columns(plan) else "test"
     curves = [
         Curve("training", results.curve(plan, "train_loss"), style.line(0)),
         Curve(f"{held_out} split", results.curve(plan, f"{held_out}_loss"), style.line(1)),
     ]
-    figures.curves(out / f"figures/vae/{plan.run}/loss.png", curves, f"loss ({NATS})")
+    unit = NATS if metrics and "elbo" in metrics["mean"] else "per image; no likelihood"
+    figures.curves(out / f"figures/vae/{plan.run}/loss.png", curves, f"loss ({unit})")
     return about([plan])
 
 
+def _walks(results: Results, scored: Sequence[Plan], out: Path) -> dict[str, Any] | None:
+    """Show interpolations by report 004's autoencoder and, below, by its GAN (F34); say what is shown."""
+    found = [plan for plan in scored if plan.run == OWN]
+    gan = results.finished.get(("score_gan", GAN))
+    if not found:
+        return None
+    rows = [autoencoders.grey(results, found[0], "interpolation")]
+    if gan and data(gan) == data(found[0]):
+        rows.append(np.asarray(results.array(gan, "walk")))
+    labels, path = ["VAE", "GAN"][: len(rows)], f"figures/vae/{OWN}/interpolation.png"
+    figures.sheet(out / path, np.concatenate(rows), len(rows[0]), 2 * autoencoders.SCALE, labels=labels)
+    plans = [*found, *([gan] if gan and len(rows) > 1 else [])]
+    return {"path": path, "plans": plans, "steps": len(rows[0]) - 1, "data": data(found[0])}
+
+
 def _pictures(results: Results, plan: Plan, metrics: dict[str, Any], out: Path) -> dict[str, Any]:
-    """Show reconstructions over training (F30), the map (F31), an interpolation (F34), and what all runs show."""
+    """Show reconstructions over training (F30), the map (F31), and what all runs show."""
     folder = out / f"figures/vae/{plan.run}"
     if metrics["mean"].get("snapshots"):
         decoded = autoencoders.grey(results, plan, "snapshots")
         originals = autoencoders.grey(results, plan, "originals")[: decoded.shape[1]]
         rows = np.concatenate([originals, *decoded])
-        figures.sheet(folder / "epochs.png", rows, decoded.shape[1], autoencoders.SCALE)
+        labels = ["original", *(f"epoch {epoch}" for epoch in metrics["mean"]["snapshots"])]
+        figures.sheet(folder / "epochs.png", rows, decoded.shape[1], autoencoders.SCALE, labels=labels)
     if "latent_map" in metrics:
         _map(results, plan, folder / "map.png")
-    walk = autoencoders.grey(results, plan, "interpolation")
-    figures.sheet(folder / "interpolation.png", walk, len(walk), 2 * autoencoders.SCALE)
-    return {**autoencoders.decoded(results, plan, out), "steps": len(walk) - 1}
+    return autoencoders.decoded(results, plan, out)
 
 
 def _map(results: Results, plan: Plan, path: Path) -> None:
@@ -145,4 +174,4 @@ def _map(results: Results, plan: Plan, path: Path) -> None:
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=2)
 
 
-CHAPTER = Chapter("mlp_vae", {**autoencoders.READS, "score_gan": ("metrics.json",)}, ("I",), write)
+CHAPTER = Chapter("mlp_vae", {**autoencoders.READS, "score_gan": ("metrics.json", "walk.npy")}, ("I",), write)

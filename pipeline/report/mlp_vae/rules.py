@@ -59,6 +59,6 @@ def between(paths: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Finding |
 
 
 def models(scores: Mapping[str, Mapping[str, float]], images: Mapping[str, int]) -> Finding:
-    """Answer C87 on scores of samples by one evaluator, of the GAN and of autoencoders, by run, and on their numbers."""
+    """Answer C87 on scores of samples by one evaluator and on their numbers, of the GAN and of autoencoders, by run."""
     distance, score = ({run: at[key] for run, at in scores.items()} for key in ("frechet_distance", "inception_score"))
     return finding(distance[RUN] - distance["GAN"], score["GAN"] - score[RUN], distance=distance, score=score)
