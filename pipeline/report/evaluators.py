@@ -11,7 +11,7 @@ COVERED = "% of noise's distance covered"
 
 
 def covered(results: Results, evaluator: str, distances: Sequence[float]) -> int:
-    """Return how far images have come from noise to real ones, in percent, by the Fréchet distances of several seeds."""
+    """Return how far images have come from noise to real ones, in percent, by the Fréchet distance of each seed."""
     found = results.finished.get(("features", evaluator))
     noise = results.metrics(found)["noise"]["frechet_distance"] if found else math.inf
     return round(100 * (1 - fmean(distances) / noise))

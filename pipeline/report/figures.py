@@ -44,7 +44,7 @@ def curves(path: Path, lines: Sequence[Curve], ylabel: str, log: bool = False) -
 
 def zoomed(path: Path, lines: Sequence[Curve], ylabel: str) -> None:
     """Plot curves over epochs, and below their second half by itself, where they differ by less than they fell."""
-    last = max(int(curve.values.index[-1]) for curve in lines)
+    last = max(int(curve.values.index.max()) for curve in lines if len(curve.values))
     with style.panels(path, 2, 1, 6.4, 2.9) as (whole, half):
         plot(whole, lines, ylabel)
         whole.legend()

@@ -155,12 +155,12 @@ def comparison(reported: Reported, row: Row, found: Found | None) -> dict[str, A
     name = found.facts["names"][metric.split(".")[-1]] if found and metric and "feature_network" in other else ""
     gap = numbers.difference(row, found) if found and not name else None
     verdict = numbers.verdict(row, conditions, found, reported.experiments[row.experiment].allows)
-    spread = found.spread if found and not verdict.startswith("other") else None
+    apart = numbers.deviation(row, found) if found and not verdict.startswith("other") else None
     return {
         "row": row,
         "theirs": words(row.value) + (f" ({row.means})" if row.means else ""),
         "ours": f"{words(found.value, found.spread, digits=5, count=found.count)} {name}".rstrip() if found else "",
-        "difference": "" if gap is None else _difference(row, gap, spread),
+        "difference": "" if gap is None else _difference(row, gap, apart),
         "verdict": verdict,
         "accepted": _accepted(row, found) if found else "",
         "protocol": _protocol(row, conditions, other),
@@ -185,11 +185,11 @@ def evidence(error: Mistake, claims: Sequence[Claim], rows: Sequence[dict[str, A
     return found
 
 
-def _difference(row: Row, gap: float, spread: float | None) -> str:
+def _difference(row: Row, gap: float, apart: float | None) -> str:
     """Return ours minus theirs, and how many of our standard deviations over seeds that is, where they are compared."""
     if isinstance(row.value, list):
-        return f"at most {gap:.3g}"
-    return f"{gap:+.3g}" + (f" ({gap / spread:+.1f} sd)" if spread else "")
+        return f"at most {gap:.3g}" + (f" (at most {apart:.1f} sd)" if apart is not None else "")
+    return f"{gap:+.3g}" + (f" ({apart:+.1f} sd)" if apart is not None else "")
 
 
 def _protocol(row: Row, conditions: dict[str, Any], other: dict[str, tuple[Any, Any]]) -> str:
@@ -211,25 +211,27 @@ def _accepted(row: Row, found: Found) -> str:
     return f"{low} to {high}"
 
 
-def words(value: Value | None, spread: float | None = None, digits: int = 6, count: int = 1) -> str:
+def words(value: Value | None, spread: float | list[float] | None = None, digits: int = 6, count: int = 0) -> str:
     """Return a value as a table's cell shows it: a fraction with so many digits, a long list by its ends.
 
     Args:
         value: The value.
-        spread: Its standard deviation over seeds.
+        spread: Its standard deviation over seeds; that of a list is not shown.
         digits: Digits of a fraction.
-        count: Number of seeds.
+        count: Number of seeds, which stands behind it; 0 of what has none.
     """
     if value is None or value == []:
         return "-"
+    seeds = f" (n = {count})" if count else ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
         parts = [words(part, digits=digits) for part in value]
-        return ", ".join(parts) if len(parts) <= LONGEST else f"{parts[0]} … {parts[-1]} ({len(parts)} values)"
+        shown = ", ".join(parts) if len(parts) <= LONGEST else f"{parts[0]} … {parts[-1]} ({len(parts)} values)"
+        return shown + seeds
     if not isinstance(value, float):
-        return str(value)
-    return f"{value:.{digits}g}" + (f" ± {spread:.2g} (n = {count})" if spread is not None else "")
+        return f"{value}{seeds}"
+    return f"{value:.{digits}g}" + (f" ± {spread:.2g}" if isinstance(spread, float) else "") + seeds
 
 
 def nats(value: float | None) -> str:

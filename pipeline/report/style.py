@@ -61,6 +61,12 @@ def logarithmic(axes: Axes) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
+def legend_above(axes: Axes, columns: int) -> None:
+    """Put the legend of one panel above all panels of its figure: it is that of the others, too."""
+    handles, labels = axes.get_legend_handles_labels()
+    axes.get_figure(root=True).legend(handles, labels, loc="outside upper center", ncols=columns)  # type: ignore[union-attr]
+
+
 @contextmanager
 def look() -> Iterator[None]:
     """Give figures that are made inside the block the common style."""

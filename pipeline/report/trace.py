@@ -11,7 +11,7 @@ from pipeline.report.results import Results
 from pipeline.runtime.plan import Plan
 
 MEASURED = ("metrics.json", "history.csv", "card.json")  # files that hold what a stage has measured, by its kind
-NAMED = 3  # runs of one stage that a line names; of more it gives the stage and their number
+NAMED = 3  # runs of one stage whose files a line links; of more it links the folders
 SELF = "dvc repro report"
 
 
@@ -47,15 +47,18 @@ class Trace:
         return f"<sub>Source: {'; '.join(parts)}</sub>"
 
     def _part(self, stage: str, plans: list[Plan]) -> str:
+        every = len(plans) > NAMED and len(plans) == len(self._results.plans(stage))
+        command = f"`dvc repro {' '.join([stage] if every else [plan.address for plan in plans])}`"
         if len(plans) > NAMED:
-            folders = self._link("plans", plans[0].path.parent), self._link("scores", Path(plans[0].output).parent)
-            return f"`dvc repro {stage}`, {len(plans)} runs ({', '.join(folders)})"
-        return ", ".join(f"`dvc repro {plan.address}` ({', '.join(self._links(plan))})" for plan in plans)
+            folders = self._link("plans", plans[0].path.parent), self._link("measured", Path(plans[0].output).parent)
+            return f"{command} ({', '.join(folders)})"
+        names = [f"{plan.run}: " * (len(plans) > 1) for plan in plans]
+        return f"{command} ({'; '.join(name + self._links(plan) for name, plan in zip(names, plans, strict=True))})"
 
-    def _links(self, plan: Plan) -> list[str]:
+    def _links(self, plan: Plan) -> str:
         there = [name for name in MEASURED if (self._results.folder(plan) / name).is_file()]
         measured = [self._link(Path(name).stem, Path(plan.output) / name) for name in there[:1]]
-        return [self._link("plan", plan.path), *measured]
+        return ", ".join([self._link("plan", plan.path), *measured])
 
     def _link(self, word: str, path: Path) -> str:
         return f"[{word}]({self._up}/{path.as_posix()})"

@@ -153,7 +153,7 @@ def _distances(results: Results, reported: Reported, runs: Sequence[Scored], pat
     groups: dict[str, list[Scored]] = {}  # distances by two feature networks have no common scale
     for run in runs:
         groups.setdefault(run.evaluator, []).append(run)
-    with style.panels(path, len(groups), min(len(groups), COLUMNS), WIDTH, 3.2) as panels:
+    with style.panels(path, len(groups), 1, COLUMNS * WIDTH, 3.2) as panels:
         for axes, (evaluator, group) in zip(panels, groups.items(), strict=True):
             axes.locator_params(nbins=style.TICKS)
             lines = [Curve(run.name, run.distances(), run.look) for run in group]
@@ -164,7 +164,7 @@ def _distances(results: Results, reported: Reported, runs: Sequence[Scored], pat
             figures.plot(axes, lines, group[0].metrics["protocol"]["names"]["frechet_distance"], "generator steps")
             axes.set_title(f"evaluator {evaluator}")
             style.logarithmic(axes)
-            axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2)
+            axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def _metrics(results: Results, runs: Sequence[Scored], path: Path) -> None:
@@ -178,7 +178,7 @@ def _metrics(results: Results, runs: Sequence[Scored], path: Path) -> None:
                 curve = results.curve(run.train, column).mean(axis=1)
                 left.plot(curve.index, curve, color=style.PALETTE[0], linestyle=dash, linewidth=1.3, label=label)
             if run is runs[0]:
-                left.legend(fontsize=7)
+                style.legend_above(left, 2)
             distances = run.distances().mean(axis=1)
             right.plot(distances.index, distances, color=style.PALETTE[1], marker="o", markersize=3, linewidth=1.3)
 
@@ -192,7 +192,7 @@ def _losses(results: Results, runs: Sequence[Scored], path: Path) -> None:
                 axes.plot(curve.index, curve, linewidth=1.3, label=label, **style.line(number))
             axes.set_ylabel("loss")
             if run is runs[0]:
-                axes.legend(fontsize=7)
+                style.legend_above(axes, 3)
 
 
 def _gradients(path: Path) -> None:
@@ -215,7 +215,7 @@ def _interpolations(runs: Sequence[Scored], path: Path) -> None:
                     look: dict[str, Any] = {"color": colour, "linestyle": dash, "linewidth": 1.3}
                     side.plot(run.metrics["alphas"], values, label=f"mixed as {WAYS[way]}", **look)
             if run is runs[0]:
-                sides[0].legend(fontsize=7)
+                style.legend_above(sides[0], 2)
 
 
 def _norms(results: Results, runs: Sequence[Scored], path: Path) -> None:
@@ -224,7 +224,7 @@ def _norms(results: Results, runs: Sequence[Scored], path: Path) -> None:
             axes.hist(np.asarray(results.array(run.score, "gradient_norms")), bins=40, color=style.PALETTE[0])
             axes.axvline(1, color=style.REPORTED, linewidth=1, label="bound")
             if run is runs[0]:
-                axes.legend(fontsize=7)
+                style.legend_above(axes, 3)
             axes.set_ylabel("points")
 
 

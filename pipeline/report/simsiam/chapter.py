@@ -162,7 +162,7 @@ def _curves(results: Results, reported: Reported, plan: Plan, out: Path) -> dict
             ours = Curve(plan.run, results.curve(plan, column), style.line(0))
             figures.plot(place, [ours, *theirs], PANELS[column])
             if theirs:
-                place.legend(fontsize=7)
+                place.legend(fontsize=8)
     return {"run": plan.run, "title": f"{kind.figure}{kind.title}", "about": _about([plan])}
 
 
@@ -175,13 +175,9 @@ def _variants(results: Results, plans: Sequence[Plan], metrics: Mapping[str, Any
             place.set_title(f"({letter})", loc="left")
             if metrics and column != "loss":
                 start = np.mean([scores["mean"]["untrained"][column] for scores in metrics.values()])
-                place.axhline(float(start), color=style.REPORTED, linewidth=0.8, linestyle=":", label="untrained")
+                place.axhline(float(start), color=style.REPORTED, linewidth=1.2, linestyle=":", label="untrained")
         style.logarithmic(axes[3])
-        axes[0].legend(fontsize=7)
-        for place in axes[1:]:
-            untrained = [line for line in place.get_lines() if line.get_label() == "untrained"]
-            if untrained:
-                place.legend(handles=untrained, fontsize=7)
+        style.legend_above(axes[1], 3)
     return _about(plans)
 
 
