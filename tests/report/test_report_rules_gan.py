@@ -82,7 +82,7 @@ def seed(**changes: Any) -> Seed:
     curves |= changes.pop("curves", {})
     for key, value in changes.items():
         scores[key] = value
-    return Seed(scores, {"shares": EVEN}, curves)
+    return Seed(scores, {"shares": EVEN}, curves, {"normalisation": "statistics of each batch of 64"})
 
 
 DATA = {"wgan_lp": "svhn", "mlp": "mnist"} | dict.fromkeys(rules.GRID, "cifar10") | dict.fromkeys(rules.CUB, "cub200")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,7 @@ def gan_seed(random: Random) -> Seed:
         "traversal": {"unevenness": float(random.uniform(1, 3))},
         "gradient_norms": {"above_1.1": float(random.uniform(0, 0.2)), "percentile_99": 1.1},
     }
-    return Seed(scores, {"shares": [0.1] * 10}, {"step": rows, **curves})
+    return Seed(scores, {"shares": [0.1] * 10}, {"step": rows, **curves}, {"normalisation": "standing"})
 
 
 def losses(random: Random) -> Numbers:
@@ -296,7 +297,7 @@ def brief(seed: Seed) -> Seed:
             for scale, at in seed.scores["perturbations"].items()
         },
     }
-    return Seed(few, seed.real, {name: values[-5:] for name, values in seed.curves.items()})
+    return replace(seed, scores=few, curves={name: values[-5:] for name, values in seed.curves.items()})
 
 
 def test_there_is_no_other_correlation() -> None:

@@ -13,7 +13,7 @@ from pipeline.gan.settings import Training
 from pipeline.report import style
 from pipeline.report.chapter import Chapter, Content
 from pipeline.report.claims import FEWEST, Claim, assess, per_seed
-from pipeline.report.evaluators import COVERED, covered, least
+from pipeline.report.evaluators import COVERED, blind, covered, least
 from pipeline.report.gan import figures, rules
 from pipeline.report.gan.figures import Scored
 from pipeline.report.gan.rules import Seed
@@ -52,6 +52,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         "relations": {run.name: _relation(run, seeds[run.name]) for run in runs},
         "saturated": rules.SATURATED,
         "hardly_nearer": {name: share for name, share in shares.items() if share < least(reported)},
+        "blind": blind(results, evaluators.values()),
         "fewest": FEWEST,
         "unlike": {names: keys for names, keys in unlike if keys},
         "sheets": {run.name: figures.sheets(results, run, out) for run in runs},
@@ -127,7 +128,7 @@ def _seeds(results: Results, run: Scored) -> dict[str, Seed]:
     curves = per_seed({name: results.by_seed(run.train, name) for name in names})
     steps = results.curve(run.train, names[0]).index.tolist()
     return {
-        seed: Seed(scores, run.metrics["real"], {"step": steps, **curves[seed]})
+        seed: Seed(scores, run.metrics["real"], {"step": steps, **curves[seed]}, run.metrics["protocol"])
         for seed, scores in run.metrics["seeds"].items()
     }
 

@@ -52,11 +52,13 @@ class Seed:
         scores: Its entry in `metrics.json`.
         real: What is known of real images, such as the classifier's `shares`.
         curves: Columns of `history.csv`, `step` among them.
+        protocol: How it was scored.
     """
 
     scores: Mapping[str, Any]
     real: Mapping[str, Any]
     curves: Mapping[str, Sequence[float]]
+    protocol: Mapping[str, Any]
 
     @property
     def steps(self) -> list[int]:
