@@ -28,7 +28,8 @@ def marks(results: Results, reported: Reported, rows: Sequence[str], unit: str, 
     found: list[Curve] = []
     for row in map(reported.row, rows):
         ours, conditions = results.find(row.ours), reported.conditions(row)
-        if ours is None or set(UNLIKE) & deviations(conditions, ours.facts).keys():
+        ranged = row.ours is not None and row.ours.reduce == "range"  # which has no place along an axis
+        if ours is None or ranged or set(UNLIKE) & deviations(conditions, ours.facts).keys():
             continue
         numbers = [value for value in _listed(row.value) if isinstance(value, Number)]
         negated = -1 if row.ours is not None and row.ours.negate else 1

@@ -1,7 +1,4 @@
-"""Where a figure or table comes from, in a small line under each.
-
-The model are the margin links of showyourwork: Luger et al., Mapping stellar surfaces III, 2021, appendix.
-"""
+"""Where a figure or table comes from, in a small line under each, after the margin links of showyourwork."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
