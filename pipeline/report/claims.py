@@ -255,7 +255,8 @@ MEANING = {
     "confirmed in part": "so does a part of it, and another part does not, or is undecided",
     "not confirmed": "it does not hold on the report's own data",
     "undecided": "the seeds do not settle it: zero lies in the interval of a margin",
-    "holds in 1 of 1 seed": "one training varies from seed to seed, and so confirms nothing; nor do 0 of 1 refute",
+    "holds in 1 of 1 seed": "one training confirms nothing of what varies from seed to seed, nor do 0 of 1 refute it:"
+    " initial weights that differ by rounding (1e-7) turn some of these verdicts over, see `python -m tools.perturb`",
     "not tested": "our runs are not the report's: on other data, shorter, or with other settings",
     "holds here": "a claim about the data of our runs, whatever the report's: it holds, does not, or is undecided",
     LACKING: "the rule needs what our runs do not have",

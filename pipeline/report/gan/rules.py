@@ -31,7 +31,9 @@ ABSENT = 0.2  # share of a digit, beside that of real images, below which it is 
 LONG = 0.05  # share of gradients that may be longer than the bound allows: the penalty is an average, no bound
 NEAR_ONE, EVEN = 0.2, 0.25  # distance of a mean gradient norm from 1, and spread of even ones
 NARROW = 0.8  # diversity beside that of real images: samples that lack two of ten classes have about this
-MOVED = 0.03  # by which rounding moves a distance, relative: weights perturbed by 1e-7 have moved it by 1 to 3 %
+MOVED = 0.03  # by which rounding moves a distance, relative: weights perturbed by 1e-7 have moved it by 1 to 3 % after
+# thousands of steps on CIFAR-10, and by up to a quarter in the default profile's 400 steps (`tools.perturb`): there one
+# seed decides nothing, whatever the margin, and a verdict says that it comes from one
 STEADIER = 1.85  # ratio of two deviations of ten values about lines; chance exceeds it once in 20 (F, 8 degrees each)
 WORSE = 0.05  # by which the last generator's distance is above the best one's, relative: other samples move it less
 SHARP = 0.8  # sharpness of mixed latent codes beside that of samples; two pictures' average keeps about a half
