@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import importlib
 import os
+import shutil
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
@@ -79,8 +80,9 @@ def _run(plan: Plan, copy: Path) -> None:
     """Run one stage; its output appears when it is finished."""
     print(plan.address, file=sys.stderr)
     partial_output = copy / "partial" / Path(plan.output).name
-    with TemporaryDirectory(dir=copy) as scratch:
-        partial_output.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(partial_output, ignore_errors=True)  # of a killed run
+    partial_output.mkdir(parents=True)
+    with TemporaryDirectory() as scratch:
         job = Job(plan, partial_output, Path(scratch), lambda *_: None)
         importlib.import_module(f"stages.{plan.stage}").main(job)
     (copy / plan.output).parent.mkdir(parents=True, exist_ok=True)
