@@ -252,7 +252,7 @@ def sheets(results: Results, run: Scored, out: Path) -> dict[str, Any]:
         grids = np.stack([part[at, :GRID] for part in (latent, pixel)], axis=1)  # (weight, way, pair, ...)
         ways = [f"{weight:g}, {way}" for weight in WEIGHTS for way in ("latent", "pixels")]
         shown["mixed"] = (grids, ROW, GRID // ROW, ways)
-    shown["traversal"] = (traversal, SIDE, 1, [])
+    shown["traversal"] = (traversal, SIDE, 1, [f"z0 = {value:+.2f}" for value in np.linspace(-1, 1, SIDE)])
     for name, (images, columns, group, labels) in shown.items():
         flat = images.reshape(-1, *images.shape[-3:])
         between = [""] * (len(flat) // columns // max(1, len(labels)) - 1)  # one label for the rows of a group
