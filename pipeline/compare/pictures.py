@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
-from scipy.stats import t
 
 from pipeline.compare.scored import ABSENT, Group
 from pipeline.compare.statistics import CONFIDENCE
 from pipeline.compare.tables import Ranked, Ranking
+from pipeline.metrics.intervals import half_width
 from pipeline.report import style
 
 WIDE = 20  # times from the smallest to the largest value of a hyperparameter, from where its axis is logarithmic
@@ -91,4 +91,4 @@ def _line(axes: Axes, rows: Sequence[Ranked], places: dict[str, float], colour: 
 def _half_width(row: Ranked) -> float:
     """Return half the interval of the mean of one run, 0 where there is none."""
     n = len(row.values)
-    return float(t.ppf((1 + CONFIDENCE) / 2, n - 1)) * row.spread / n**0.5 if row.spread is not None else 0.0
+    return 0.0 if row.spread is None else half_width(row.spread / n**0.5, n - 1, CONFIDENCE)

@@ -10,7 +10,9 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import nct, t
+from scipy.special import nctdtr, stdtr, stdtrit  # scipy.stats has them too, and takes a second to import
+
+from pipeline.metrics.intervals import half_width
 
 CONFIDENCE = 0.95
 POWER = 0.8
@@ -76,8 +78,8 @@ def paired(first: Sequence[float], second: Sequence[float], confidence: float = 
         return Difference(mean, n)
     spread = float(differences.std(ddof=1))
     error = spread / sqrt(n)
-    half = float(t.ppf((1 + confidence) / 2, n - 1)) * error
-    p = 2 * float(t.sf(abs(mean) / error, n - 1)) if error else float(mean == 0)
+    half = half_width(error, n - 1, confidence)
+    p = 2 * float(stdtr(n - 1, -abs(mean) / error)) if error else float(mean == 0)
     return Difference(mean, n, spread, Bounds(mean - half, mean + half), p)
 
 
@@ -90,9 +92,9 @@ def power(mean: float, spread: float, n: int, confidence: float = CONFIDENCE) ->
         n: Number of pairs, at least 2.
         confidence: That of the interval.
     """
-    critical, shift = t.ppf((1 + confidence) / 2, n - 1), abs(mean) / spread * sqrt(n)
-    wrong_side = np.nan_to_num(nct.cdf(-critical, n - 1, shift))  # scipy has no number for what is far below 1e-16
-    return float(nct.sf(critical, n - 1, shift) + wrong_side)
+    critical, shift = float(stdtrit(n - 1, (1 + confidence) / 2)), abs(mean) / spread * sqrt(n)
+    wrong_side = np.nan_to_num(nctdtr(n - 1, shift, -critical))  # scipy has no number for what is far below 1e-16
+    return float(1 - nctdtr(n - 1, shift, critical) + wrong_side)
 
 
 def needed(mean: float, spread: float, probability: float = POWER, confidence: float = CONFIDENCE) -> int | None:

@@ -16,7 +16,7 @@ from pipeline.gan.images import evaluation_split
 from pipeline.gan.model import TrainedGan
 from pipeline.gan.sample import Sampler, sample_latents
 from pipeline.gan.settings import Sampling, Scoring
-from pipeline.metrics import summary
+from pipeline.metrics import paths, summary
 from pipeline.metrics.pictures import mean_distance
 from pipeline.runtime import seeding
 from pipeline.runtime.context import Context
@@ -164,7 +164,7 @@ class Scorer:
         return evaluate(self.evaluator, Generated.of(self.evaluator, images), self.real)
 
     def studies(self, seed: int, sampler: Sampler, final: Generated) -> dict[str, Any]:
-        """Return what `pipeline.gan.studies` measures of the latent space of the last averaged generator."""
+        """Return what `studies` and `paths` measure of the latent space of the last averaged generator."""
         wanted, latent = self.settings.studies, self.trained.network.latent
         unit = max(mean_distance(final.features[:COMPARED]), studies.TINY)
         space = studies.Space(sampler, self.evaluator, unit)
@@ -176,6 +176,12 @@ class Scorer:
             "perturbations": studies.perturbations(space, moved, dimensions, wanted.perturbation_scales),
             "traversal": studies.traversal(space, self.latents(GRID, seed, "grid")[:SQUARES]),
             "interpolations": studies.interpolations(space, critic, *ends),
+            "paths": paths.measure(
+                space.classify,
+                self.latents(self.settings.final_samples, seed, "score"),
+                final.logits.argmax(1),
+                self.evaluator.classes,
+            ),
         }
 
     def gradient_norms(self, seed: int, final: Generated) -> Tensor:
@@ -190,11 +196,13 @@ class Scorer:
         """Return the images of one seed that the report shows, uint8 `(..., c, h, w)`, by the name of their array."""
         wanted, sampler, grid = self.settings.studies, list(samplers.values())[-1], self.latents(GRID, seed, "grid")
         first = grid[: studies.SHOWN]
+        second = self.latents(len(first), seed, "ends")
         return {
             "samples": torch.stack([each.images(grid) for each in samplers.values()]),
             "perturbed": studies.perturbed(sampler, first, wanted.shown_dimensions, wanted.perturbation_scales),
             "traversal": sampler.images(studies.square(grid[0])),
-            **studies.mixtures(sampler, first, self.latents(len(first), seed, "ends")),
+            **studies.mixtures(sampler, first, second),
+            "walk": sampler.images(paths.walk(torch.stack([first[0], second[0]]))),
         }
 
     def commonest(self, grids: Tensor) -> dict[str, str]:

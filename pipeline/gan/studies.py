@@ -42,6 +42,10 @@ class Space:
         images = self.sampler.images(latents)
         return images, *self.extract(images)
 
+    def classify(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features in units, and logits, of the images of latents `(n, latent)`."""
+        return self.extract(self.sampler.images(latents))
+
     def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return features in units and logits of uint8 images `(n, c, h, w)`."""
         features, logits = self.evaluator.network.extract(images)
@@ -153,9 +157,8 @@ def interpolations(space: Space, critic: nn.Module, first: Tensor, second: Tenso
 
     Returns:
         For `latent` and `pixel`, lists over the eleven weights: `frechet_distance`, `critic` output, `confidence` and
-        `entropy` (nats) of the classifier, `sharpness`, each a mean over pairs; `step`, the mean distance of features
-        in units from each weight to the next; and `largest_step`, the mean over pairs of the largest step's share of
-        all ten.
+        `entropy` (nats) of the classifier, `sharpness`, each a mean over pairs; and `step`, the mean distance of
+        features in units from each weight to the next.
     """
     mixed = mixtures(space.sampler, first, second)
     between = {way: [_between(space, critic, images) for images in stack[1:-1]] for way, stack in mixed.items()}
@@ -164,11 +167,9 @@ def interpolations(space: Space, critic: nn.Module, first: Tensor, second: Tenso
     for way, middle in between.items():
         values, features = zip(start, *middle, end, strict=True)
         path = torch.stack(features)
-        steps = (path[1:] - path[:-1]).norm(dim=2)
         found[way] = {
             **{key: [value[key] for value in values] for key in values[0]},
-            "step": steps.mean(1).tolist(),
-            "largest_step": (steps.amax(0) / steps.sum(0).clamp_min(TINY)).mean().item(),
+            "step": (path[1:] - path[:-1]).norm(dim=2).mean(1).tolist(),
         }
     return found
 

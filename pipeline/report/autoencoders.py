@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from pipeline.report import figures, style
+from pipeline.report.evaluators import covered, least
 from pipeline.report.figures import Curve
+from pipeline.report.reported import Reported
 from pipeline.report.results import Results
 from pipeline.runtime.plan import Plan
 
@@ -29,8 +31,24 @@ def of(results: Results, stage: str, networks: Sequence[str]) -> list[Plan]:
 
 
 def scored_samples(results: Results, networks: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return the scores of samples and reconstructions, by the run of the autoencoder that made them."""
-    return {Path(plan.inputs["model"]).name: results.metrics(plan) for plan in of(results, "score_samples", networks)}
+    """Return the scores of samples and reconstructions, by the run of the autoencoder that made them.
+
+    Of several evaluators that have scored one autoencoder the first counts: the others stand under their own names.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for plan in of(results, "score_samples", networks):
+        made_by = Path(plan.inputs["model"]).name
+        found[plan.run if made_by in found else made_by] = results.metrics(plan)
+    return found
+
+
+def hardly_nearer(results: Results, reported: Reported, networks: Sequence[str]) -> dict[str, int]:
+    """Return runs whose samples are hardly nearer to real images than noise is, and how much nearer, in percent."""
+    shares = {}
+    for plan in of(results, "score_samples", networks):
+        distances = [at["samples"]["frechet_distance"] for at in results.metrics(plan)["seeds"].values()]
+        shares[Path(plan.inputs["model"]).name] = covered(results, Path(plan.inputs["features"]).name, distances)
+    return {run: share for run, share in shares.items() if share < least(reported)}
 
 
 def bits(metrics: Mapping[str, dict[str, Any]]) -> tuple[str, dict[str, float]]:
@@ -78,13 +96,20 @@ def decoded(results: Results, plan: Plan, out: Path, item: str = "") -> dict[str
     originals, decoded, samples = (grey(results, plan, name) for name in ("originals", "reconstructions", "samples"))
     pairs, columns = figures.whole_rows(min(PAIRS, len(originals)), COLUMNS)
     rows = figures.interleave(originals[:pairs], decoded[:pairs], columns)
-    figures.sheet(out / folder / "reconstructions.png", rows, columns, SCALE, group=2)
+    labels = ["original", "decoded"] * (pairs // columns)
+    figures.sheet(out / folder / "reconstructions.png", rows, columns, SCALE, group=2, labels=labels)
     count, columns = figures.whole_rows(len(samples), COLUMNS)
     figures.sheet(out / folder / "samples.png", samples[:count], columns, SCALE)
     seed, epoch = next(iter(metrics["seeds"])), results.settings(plan)["epochs"]
     where = f"run {plan.run}, data {metrics['protocol']['data']}, epoch {epoch}, seed {seed}"
     split = metrics["protocol"]["split"]
     return {"run": plan.run, "folder": folder, "item": item, "where": where, "split": split, "samples": count}
+
+
+def sources(scored: Sequence[Plan]) -> dict[str, list[Plan]]:
+    """Return what the pictures of `decoded` show."""
+    names = ("reconstructions", "samples")
+    return {f"figures/vae/{plan.run}/{name}.png": [plan] for plan in scored for name in names}
 
 
 def grey(results: Results, plan: Plan, name: str) -> np.ndarray:

@@ -1,13 +1,14 @@
 """What a chapter of the report is: a folder with its figures, rules and template, listed in `render.CHAPTERS`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipeline.report.claims import Claim
 from pipeline.report.reported import Reported
 from pipeline.report.results import Results
+from pipeline.runtime.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -18,11 +19,13 @@ class Content:
         values: Variables of its template.
         headlines: Its headline numbers for `summary.json`, by a dotted name.
         claims: What became of the reports' claims about its experiments.
+        sources: The plans that each of its figures shows, by the figure's path.
     """
 
     values: dict[str, Any]
     headlines: dict[str, float]
     claims: Sequence[Claim] = ()
+    sources: Mapping[str, Sequence[Plan]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,20 +13,19 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any, Literal
 
-from scipy.special import stdtrit  # scipy.stats has it too, and takes a second to import
-
+from pipeline.metrics.intervals import half_width
 from pipeline.report.reported import Claimed, Reported, deviations
 
 Numbers = Mapping[str, Any]
 """Named numbers: of one seed, or what is known of a run."""
 
-LEVEL = 0.95  # of a bound on one side: a claim has a direction, and this is the usual 5 % of error in it
+CONFIDENCE = 0.9  # of an interval, 0.95 of either bound: a claim has a direction, and 5 % of error in it are usual
 FEWEST = 6  # points of a rank correlation: of five, a perfect one is found among 60 random orders once
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and the bounds between which it lies, each with `LEVEL`; without bounds where there is one value.
+    """A mean and the bounds between which it lies, of confidence `CONFIDENCE`; without bounds where there is one value.
 
     Args:
         mean: The mean.
@@ -90,21 +89,23 @@ def interval(values: Sequence[float]) -> Interval:
     mean, count = fmean(values), len(values)
     if count == 1:
         return Interval(mean, mean, mean, 1)
-    half = float(stdtrit(count - 1, LEVEL)) * stdev(values) / math.sqrt(count)
+    half = half_width(stdev(values) / math.sqrt(count), count - 1, CONFIDENCE)
     return Interval(mean, mean - half, mean + half, count)
 
 
 def gain(before: Sequence[float], after: Sequence[float]) -> Interval:
     """Return how far the mean of `after` is above that of `before`, and its bounds, for seeds that are not paired.
 
-    The deviation is taken to be the same in both, so that one of them may have a single seed (the pooled t interval).
+    The deviation is taken to be the same in both (the pooled t interval). Where one of them has a single seed there are
+    no bounds, however many the other has: a single seed confirms nothing.
     """
-    mean, freedom = fmean(after) - fmean(before), len(before) + len(after) - 2
-    if freedom == 0:
+    mean, count, freedom = fmean(after) - fmean(before), min(len(before), len(after)), len(before) + len(after) - 2
+    if count == 1:
         return Interval(mean, mean, mean, 1)
     squares = sum(sum((value - fmean(group)) ** 2 for value in group) for group in (before, after))
-    half = float(stdtrit(freedom, LEVEL)) * math.sqrt(squares / freedom * (1 / len(before) + 1 / len(after)))
-    return Interval(mean, mean - half, mean + half, max(2, min(len(before), len(after))))
+    error = math.sqrt(squares / freedom * (1 / len(before) + 1 / len(after)))
+    half = half_width(error, freedom, CONFIDENCE)
+    return Interval(mean, mean - half, mean + half, count)
 
 
 def state(margins: Sequence[Margin]) -> State:
@@ -254,7 +255,8 @@ MEANING = {
     "confirmed in part": "so does a part of it, and another part does not, or is undecided",
     "not confirmed": "it does not hold on the report's own data",
     "undecided": "the seeds do not settle it: zero lies in the interval of a margin",
-    "holds in 1 of 1 seed": "one training varies from seed to seed, and so confirms nothing; nor do 0 of 1 refute",
+    "holds in 1 of 1 seed": "one training confirms nothing of what varies from seed to seed, nor do 0 of 1 refute it:"
+    " initial weights that differ by rounding (1e-7) turn some of these verdicts over, see `python -m tools.perturb`",
     "not tested": "our runs are not the report's: on other data, shorter, or with other settings",
     "holds here": "a claim about the data of our runs, whatever the report's: it holds, does not, or is undecided",
     LACKING: "the rule needs what our runs do not have",

@@ -1,19 +1,21 @@
 """Charts and picture sheets of several chapters."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.report import style
 
 GROUND = 255  # grey level between the images of a sheet
+LETTERS = 15  # pixels of the letters beside a sheet's rows, as many as those of a chart
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,16 @@ def curves(path: Path, lines: Sequence[Curve], ylabel: str, log: bool = False) -
         axes.legend()
 
 
+def zoomed(path: Path, lines: Sequence[Curve], ylabel: str) -> None:
+    """Plot curves over epochs, and below their second half by itself, where they differ by less than they fell."""
+    last = max(int(curve.values.index.max()) for curve in lines if len(curve.values))
+    with style.panels(path, 2, 1, 6.4, 2.9) as (whole, half):
+        plot(whole, lines, ylabel)
+        whole.legend()
+        late = [replace(curve, values=curve.values[curve.values.index >= last // 2]) for curve in lines]
+        plot(half, [curve for curve in late if len(curve.values)], ylabel, f"epoch, from {last // 2} on")
+
+
 def plot(axes: Axes, lines: Sequence[Curve], ylabel: str, xlabel: str = "epoch") -> None:
     """Plot curves on the axes of one chart."""
     for curve in lines:
@@ -53,7 +65,7 @@ def plot(axes: Axes, lines: Sequence[Curve], ylabel: str, xlabel: str = "epoch")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
 
 
-def sheet(path: Path, images: np.ndarray, columns: int, scale: int, group: int = 1) -> None:
+def sheet(path: Path, images: np.ndarray, columns: int, scale: int, group: int = 1, labels: Sequence[str] = ()) -> None:
     """Write images side by side as a PNG, each pixel a square of `scale` by `scale`.
 
     Args:
@@ -62,23 +74,32 @@ def sheet(path: Path, images: np.ndarray, columns: int, scale: int, group: int =
         columns: images per row.
         scale: side of a pixel in the PNG.
         group: rows that stand closer together, such as originals above their reconstructions.
+        labels: what stands left of each row, empty where nothing does.
 
     Raises:
-        ValueError: if the images do not fill the rows.
+        ValueError: if the images do not fill the rows, or the labels are not as many as the rows.
     """
     n, c, h, w = images.shape
     if n % columns:
         raise ValueError(f"{n} images do not fill rows of {columns}")
     rows = n // columns
+    if labels and len(labels) != rows:
+        raise ValueError(f"{len(labels)} labels do not fit {rows} rows")
     tall = np.asarray(images).transpose(0, 2, 3, 1).repeat(scale, axis=1).repeat(scale, axis=2)
     gap, wide = 2, 2 if group == 1 else 8
     tops = [gap + row * (h * scale + gap) + row // group * (wide - gap) for row in range(rows)]
-    canvas = np.full((tops[-1] + h * scale + gap, gap + columns * (w * scale + gap), c), GROUND, np.uint8)
+    font = ImageFont.truetype(font_manager.findfont(style.FONT), LETTERS)
+    margin = max((int(font.getlength(label)) + 2 * gap + 4 for label in labels if label), default=0)
+    canvas = np.full((tops[-1] + h * scale + gap, margin + gap + columns * (w * scale + gap), c), GROUND, np.uint8)
     for number, image in enumerate(tall):
-        top, left = tops[number // columns], gap + number % columns * (w * scale + gap)
+        top, left = tops[number // columns], margin + gap + number % columns * (w * scale + gap)
         canvas[top : top + h * scale, left : left + w * scale] = image
+    picture = Image.fromarray(canvas[..., 0] if c == 1 else canvas)
+    for top, label in zip(tops, labels, strict=False):
+        place = (margin - gap, top + h * scale // 2)
+        ImageDraw.Draw(picture).text(place, label, fill=0 if c == 1 else (0, 0, 0), font=font, anchor="rm")
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(canvas[..., 0] if c == 1 else canvas).save(path, compress_level=style.COMPRESSION)
+    picture.save(path, compress_level=style.COMPRESSION)
 
 
 def whole_rows(count: int, columns: int) -> tuple[int, int]:

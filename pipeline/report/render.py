@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import platform
 import shutil
 from collections import Counter
@@ -28,8 +29,10 @@ from pipeline.report.reported import Found, Mistake, Reported, Row, Value
 from pipeline.report.results import Results
 from pipeline.report.scores import chapter as scores
 from pipeline.report.simsiam import chapter as simsiam
+from pipeline.report.trace import Trace
 from pipeline.report.vae import chapter as vae
 from pipeline.runtime.errors import UserError
+from pipeline.runtime.plan import Plan
 
 CHAPTERS: tuple[Chapter, ...] = (
     vae.CHAPTER, gan.CHAPTER, simsiam.CHAPTER, dirac.CHAPTER, flow.CHAPTER, beta_vae.CHAPTER, mlp_vae.CHAPTER,
@@ -56,11 +59,7 @@ def render(root: Path, out: Path, *, allow_missing: bool, chapters: Sequence[Cha
     Raises:
         UserError: if nothing is planned or an output is missing, and `allow_missing` is not set.
     """
-    reads: dict[str, list[str]] = {}
-    for chapter in chapters:
-        for stage, files in chapter.reads.items():
-            reads[stage] = list(dict.fromkeys([*reads.get(stage, ()), *files]))
-    results = Results(root, reads)
+    results = Results(root, files_read(chapters))
     if not allow_missing:
         if not results.planned:
             raise UserError("plan/ is empty: `dvc repro plan` writes it; --allow-missing renders without it.")
@@ -81,6 +80,15 @@ def render(root: Path, out: Path, *, allow_missing: bool, chapters: Sequence[Cha
         shutil.rmtree(partial)
 
 
+def files_read(chapters: Sequence[Chapter]) -> dict[str, list[str]]:
+    """Return the files that chapters read from the output of each stage, by stage."""
+    reads: dict[str, list[str]] = {}
+    for chapter in chapters:
+        for stage, files in chapter.reads.items():
+            reads[stage] = list(dict.fromkeys([*reads.get(stage, ()), *files]))
+    return reads
+
+
 def _fill(out: Path, results: Results, chapters: Sequence[Chapter]) -> None:
     """Write the whole report into the empty folder `out`."""
     reported = numbers.read()
@@ -88,15 +96,18 @@ def _fill(out: Path, results: Results, chapters: Sequence[Chapter]) -> None:
     (out / "curves").mkdir()
     for family, curves in results.curves().items():
         curves.to_csv(out / "curves" / f"{family}.csv", index=False)
-    environment = _environment()
+    trace = Trace(results, Path(os.path.relpath(results.root, out.parent)).as_posix())
+    environment = _environment(trace)
     texts: dict[bool, list[str]] = {False: [], True: []}
     headlines: dict[str, float] = {}
+    sources: dict[str, Sequence[Plan]] = {}
     claims: list[Claim] = []
     for chapter in chapters:
         content = chapter.write(results, reported, out)
         text = environment.get_template(f"{chapter.folder}/chapter.md.j2").render(content.values)
         texts[chapter.provenance].append(text)
         headlines |= content.headlines
+        sources |= content.sources
         claims += content.claims
     claims.sort(key=lambda claim: claim.name)
     answered = [letter for chapter in chapters for letter in chapter.experiments]
@@ -129,7 +140,8 @@ def _fill(out: Path, results: Results, chapters: Sequence[Chapter]) -> None:
     template = environment.get_template("report.md.j2")
     # the index needs the whole report, itself not included
     whole = template.render(values, index=[])
-    text = template.render(values, index=index(reported.items, whole))
+    found = index(reported.items, whole, sources, results.finished)
+    text = trace.figures(template.render(values, index=found), sources)
     (out / "report.md").write_text(text, encoding="utf-8")
     (out / "report.html").write_text(page(text, out, environment), encoding="utf-8")
     (out / "summary.json").write_text(json.dumps(headlines, indent=2, sort_keys=True) + "\n")
@@ -144,12 +156,12 @@ def comparison(reported: Reported, row: Row, found: Found | None) -> dict[str, A
     name = found.facts["names"][metric.split(".")[-1]] if found and metric and "feature_network" in other else ""
     gap = numbers.difference(row, found) if found and not name else None
     verdict = numbers.verdict(row, conditions, found, reported.experiments[row.experiment].allows)
-    spread = found.spread if found and not verdict.startswith("other") else None
+    apart = numbers.deviation(row, found) if found and not verdict.startswith("other") else None
     return {
         "row": row,
         "theirs": words(row.value) + (f" ({row.means})" if row.means else ""),
         "ours": f"{words(found.value, found.spread, digits=5, count=found.count)} {name}".rstrip() if found else "",
-        "difference": "" if gap is None else _difference(row, gap, spread),
+        "difference": "" if gap is None else _difference(row, gap, apart),
         "verdict": verdict,
         "accepted": _accepted(row, found) if found else "",
         "protocol": _protocol(row, conditions, other),
@@ -174,11 +186,11 @@ def evidence(error: Mistake, claims: Sequence[Claim], rows: Sequence[dict[str, A
     return found
 
 
-def _difference(row: Row, gap: float, spread: float | None) -> str:
+def _difference(row: Row, gap: float, apart: float | None) -> str:
     """Return ours minus theirs, and how many of our standard deviations over seeds that is, where they are compared."""
     if isinstance(row.value, list):
-        return f"at most {gap:.3g}"
-    return f"{gap:+.3g}" + (f" ({gap / spread:+.1f} sd)" if spread else "")
+        return f"at most {gap:.3g}" + (f" (at most {apart:.1f} sd)" if apart is not None else "")
+    return f"{gap:+.3g}" + (f" ({apart:+.1f} sd)" if apart is not None else "")
 
 
 def _protocol(row: Row, conditions: dict[str, Any], other: dict[str, tuple[Any, Any]]) -> str:
@@ -200,25 +212,27 @@ def _accepted(row: Row, found: Found) -> str:
     return f"{low} to {high}"
 
 
-def words(value: Value | None, spread: float | None = None, digits: int = 6, count: int = 1) -> str:
+def words(value: Value | None, spread: float | list[float] | None = None, digits: int = 6, count: int = 0) -> str:
     """Return a value as a table's cell shows it: a fraction with so many digits, a long list by its ends.
 
     Args:
         value: The value.
-        spread: Its standard deviation over seeds.
+        spread: Its standard deviation over seeds; that of a list is not shown.
         digits: Digits of a fraction.
-        count: Number of seeds.
+        count: Number of seeds, which stands behind it; 0 of what has none.
     """
     if value is None or value == []:
         return "-"
+    seeds = f" (n = {count})" if count else ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
         parts = [words(part, digits=digits) for part in value]
-        return ", ".join(parts) if len(parts) <= LONGEST else f"{parts[0]} … {parts[-1]} ({len(parts)} values)"
+        shown = ", ".join(parts) if len(parts) <= LONGEST else f"{parts[0]} … {parts[-1]} ({len(parts)} values)"
+        return shown + seeds
     if not isinstance(value, float):
-        return str(value)
-    return f"{value:.{digits}g}" + (f" ± {spread:.2g} (n = {count})" if spread is not None else "")
+        return f"{value}{seeds}"
+    return f"{value:.{digits}g}" + (f" ± {spread:.2g}" if isinstance(spread, float) else "") + seeds
 
 
 def nats(value: float | None) -> str:
@@ -238,7 +252,7 @@ def cell(text: object) -> str:
     return " ".join(str(text).split()).replace("|", "\\|").replace("<", "&lt;")
 
 
-def _environment() -> Environment:
+def _environment(trace: Trace) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
@@ -246,5 +260,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.globals["source"] = trace
     environment.filters |= {"cell": cell, "differing": differing, "nats": nats, "three": three, "words": words}
     return environment

@@ -111,10 +111,16 @@ class Row(Part):
 
 
 class Item(Part):
-    """A figure, table or animation of the reports."""
+    """A figure, table or animation of the reports; `shows` names runs, by stage, without which ours is not it."""
 
     report: str
     what: str
+    shows: dict[str, list[str]] = {}
+
+    @property
+    def runs(self) -> set[tuple[str, str]]:
+        """Stage and run of all that it shows."""
+        return {(stage, run) for stage, runs in self.shows.items() for run in runs}
 
 
 class Mistake(Part):
@@ -199,14 +205,14 @@ class Found:
     Args:
         value: As it was measured.
         facts: What is known of the run and the measurement: `data`, `split`, `images` and the settings.
-        spread: Standard deviation over seeds, `None` where there is one seed or nothing to spread.
-        count: Number of seeds.
+        spread: Standard deviation over seeds, of every number of a list; `None` where there is one seed or none.
+        count: Number of seeds, 0 of what no seed changes.
     """
 
     value: Value
     facts: dict[str, Any]
-    spread: float | None = None
-    count: int = 1
+    spread: float | list[float] | None = None
+    count: int = 0
 
 
 def deviations(conditions: dict[str, Any], facts: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -229,6 +235,19 @@ def difference(row: Row, found: Found) -> float | None:
         pairs = [(t, o) for t, o in zip(theirs, ours, strict=False) if isinstance(t, Number) and isinstance(o, Number)]
         gaps = [abs(o - t) for t, o in pairs]
         return float(max(gaps, key=lambda gap: math.inf if math.isnan(gap) else gap)) if gaps else None
+    return None
+
+
+def deviation(row: Row, found: Found) -> float | None:
+    """Return by how many of our standard deviations over seeds ours differs, of lists at most, where they are known."""
+    if isinstance(found.spread, float) and isinstance(found.value, Number) and isinstance(row.value, Number):
+        return (found.value - row.value) / found.spread if found.spread else None
+    if isinstance(found.spread, list) and isinstance(found.value, list) and isinstance(row.value, list):
+        triples = zip(row.value, found.value, found.spread, strict=False)
+        return max(
+            (abs(o - t) / s for t, o, s in triples if isinstance(t, Number) and isinstance(o, Number) and s),
+            default=None,
+        )
     return None
 
 

@@ -19,6 +19,8 @@ from pipeline.runtime.settings import flat
 
 APART = ("data", "features", "score_real")
 """Stages whose settings describe no run that is compared: a data set, and an evaluator."""
+REDRAWN = ("random", "rendered", "seeded")
+"""Words in a card's description of the split that tell that chance has a part in which images are trained on."""
 
 
 class Results:
@@ -113,7 +115,8 @@ class Results:
         if ours is None or plan is None:
             return None
         facts = self.facts(plan)
-        spread, count = None, 1
+        spread: float | list[float] | None = None
+        count = 0
         if ours.setting is not None:
             value = _at(facts, ours.setting)
         elif ours.card is not None:
@@ -130,11 +133,12 @@ class Results:
             curve = self.curve(plan, str(ours.curve))
             facts |= self._split(plan, str(ours.curve))
             value, count = curve.mean(axis=1).tolist(), curve.shape[1]
-            spread = float(curve.iloc[-1].std()) if ours.reduce == "last" and curve.shape[1] > 1 else None
+            spread = _spread([_reduced(curve[seed].tolist(), ours) for seed in curve])
         if value is None:
             return None
         if ours.times:
             value *= facts[ours.times]
+            spread = spread * facts[ours.times] if isinstance(spread, float) else spread
         if ours.reduce == "epochs":
             per_epoch = (self.card(plan) or {})["counts"]["train"] // facts["batch"]
             value = [count / per_epoch for count in value]
@@ -147,8 +151,10 @@ class Results:
             known["data"] = data(plan)
             if card := self.card(plan):
                 known["training images"] = card["counts"]["train"]
+                redrawn = any(word in card["split"] for word in REDRAWN)
+                known["sample of the data"] = "drawn anew" if redrawn else "as published"
         elif "densities" in known:
-            known["points of the densities"] = "sampled anew"
+            known["sample of the data"] = "drawn anew"
         return known
 
     def _of_several(self, ours: Place) -> Found | None:
@@ -196,6 +202,14 @@ def _at(tree: Any, path: str) -> Any:
     for key in path.split("."):
         tree = tree.get(key) if isinstance(tree, dict) else None
     return tree
+
+
+def _spread(values: Sequence[Value]) -> float | list[float] | None:
+    """Return the standard deviation over seeds of a number, or of every number of a list."""
+    if len(values) < 2 or any(isinstance(value, str) for value in values):
+        return None
+    numbers = np.asarray(values, dtype=float).std(axis=0, ddof=1)
+    return float(numbers) if numbers.ndim == 0 else [float(number) for number in numbers]
 
 
 def _reduced(value: Any, ours: Place) -> Value:

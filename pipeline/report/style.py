@@ -19,12 +19,15 @@ LINES = PALETTE[:6]  # yellow is too faint for a thin line
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)))  # after the last colour the palette starts again with another dash
 MARKERS = ("o", "s", "^")  # and another marker
 TICKS = 4  # at most so many steps between them on an axis of a small panel
+FONT = "DejaVu Sans"  # comes with matplotlib: the same glyphs everywhere
+DOTS = {"color": REPORTED, "linestyle": "", "marker": "o", "markersize": 3}  # of a report's own numbers
+DOTTED = (0, (1, 1.5))
 COMPRESSION = 4  # of PNG files: a third of the time of 6, and hardly larger
 
 _RC: Any = {
     "figure.dpi": 120,
     "figure.facecolor": "white",
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same glyphs everywhere
+    "font.family": FONT,
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -56,6 +59,12 @@ def logarithmic(axes: Axes) -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=subs))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def legend_above(axes: Axes, columns: int) -> None:
+    """Put the legend of one panel above all panels of its figure: it is that of the others, too."""
+    handles, labels = axes.get_legend_handles_labels()
+    axes.get_figure(root=True).legend(handles, labels, loc="outside upper center", ncols=columns)  # type: ignore[union-attr]
 
 
 @contextmanager

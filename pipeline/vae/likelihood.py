@@ -92,8 +92,15 @@ def _protocol(model: Vae, images: DataSet, settings: Scoring) -> dict[str, Any]:
         "elbo": f"{settings.elbo_samples} samples of z per image, KL {form}, at beta = 1 whatever was trained",
         "estimator": "mean over images of log-mean-exp over K samples of q(z|x), float64;"
         f" {max(settings.importance_samples or [0])} samples per image, cut into disjoint groups of K",
-        "bits_per_dimension": "of the stored grey levels, noise within a level in closed form: an upper limit",
+        "bits_per_dimension": _bits(model),
     }
+
+
+def _bits(model: Vae) -> str:
+    """Say what bits per dimension are those of."""
+    if model.observation.likelihood == "bernoulli":
+        return "of the binary pixels"
+    return "of the stored grey levels, noise within a level in closed form: an upper limit"
 
 
 def _scores(model: Vae, images: DataSet, seed: int, settings: Scoring) -> dict[str, Any]:

@@ -10,21 +10,18 @@ from torch import Tensor
 
 from pipeline.data.errors import DataError
 from pipeline.data.store import DataSet
-from pipeline.metrics import latent_map
+from pipeline.metrics import latent_map, paths
 from pipeline.metrics.likelihood import rows
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.seeding import generator
 from pipeline.vae.model import Vae
-from pipeline.vae.objective import kl_analytic
 
 SHOWN = 64
 """Samples, and reconstructed images, that the report may show."""
 COMPARED = 8
-"""Images that are decoded after earlier epochs as well."""
-MIXTURES = 12
-"""Images of an interpolation: alpha = 0, 1/11, ..., 1."""
+"""Of the reconstructed images, those that are decoded after earlier epochs as well."""
 ACTIVE = 0.01
-"""A latent dimension is active if the variance of its mean, or its KL, is larger than this."""
+"""A latent dimension is active if the variance of its mean over images is larger than this."""
 
 
 @torch.no_grad()
@@ -52,38 +49,39 @@ def squared_error(model: Vae, data: DataSet) -> float:
 
 
 @torch.no_grad()
-def active_units(model: Vae, images: Tensor) -> dict[str, int]:
-    """Count latent dimensions whose mean varies over images, and, without planar layers, those with a share in KL.
+def active_units(model: Vae, images: Tensor) -> int:
+    """Count latent dimensions whose posterior mean has a variance over images above `ACTIVE`.
 
-    Reference for the first: Burda, Grosse & Salakhutdinov, Importance Weighted Autoencoders, ICLR 2016.
+    Reference: Burda, Grosse & Salakhutdinov, Importance Weighted Autoencoders, ICLR 2016.
     """
-    units = {"variance": int((latents(model, images).double().var(0) > ACTIVE).sum())}
-    if not model.network.flow_layers:
-        total = torch.zeros(model.network.latent, dtype=torch.float64, device=images.device)
-        for part in images.split(rows(images.device)):
-            q = model.posterior(model.observation.scale(part))
-            assert q.logvar is not None
-            total += kl_analytic(q.mean[..., None], q.logvar[..., None]).double().sum(0)
-        units["kl"] = int((total / len(images) > ACTIVE).sum())
-    return units
+    return int((latents(model, images).double().var(0) > ACTIVE).sum())
+
+
+def shown(data: DataSet, count: int) -> Tensor:
+    """Return test images that are chosen at random, uint8 `(count, c, h, w)`: the first ones may be all of one class.
+
+    The choice depends on nothing but the number of test images; fewer are the first of more.
+    """
+    images = data.split("test")
+    order = torch.randperm(len(images), generator=generator("shown images"))
+    return images[order[:count].to(images.device)]
 
 
 def reconstructions(model: Vae, data: DataSet, count: int) -> NDArray[np.float32]:
-    """Return what the first test images are decoded to, `(count, c, h, w)`, grey values in [0, 1]."""
-    pictures: NDArray[np.float32] = decoded(model, latents(model, data.split("test")[:count]), data).cpu().numpy()
+    """Return what the images of `shown` are decoded to, `(count, c, h, w)`, grey values in [0, 1]."""
+    pictures: NDArray[np.float32] = decoded(model, latents(model, shown(data, count)), data).cpu().numpy()
     return pictures
 
 
 def save(model: Vae, data: DataSet, output: Path) -> None:
-    """Store the first test images, their reconstructions, decoded samples of the prior, and an interpolation in it."""
-    images, latent = data.split("test"), model.network.latent
+    """Store test images, their reconstructions, decoded samples of the prior, and an interpolation in it."""
+    images, latent = shown(data, SHOWN), model.network.latent
     device = images.device
     prior = torch.randn((SHOWN, latent), generator=generator("prior samples", device=device), device=device)
     ends = torch.randn((2, latent), generator=generator("interpolation", device=device), device=device)
-    alpha = torch.linspace(0, 1, MIXTURES, device=device)[:, None]
-    np.save(output / "originals.npy", images[:SHOWN].cpu().numpy())
+    np.save(output / "originals.npy", images.cpu().numpy())
     np.save(output / "reconstructions.npy", reconstructions(model, data, SHOWN))
-    for name, z in (("samples", prior), ("interpolation", (1 - alpha) * ends[0] + alpha * ends[1])):
+    for name, z in (("samples", prior), ("interpolation", paths.walk(ends))):
         np.save(output / f"{name}.npy", decoded(model, z, data).cpu().numpy())
 
 

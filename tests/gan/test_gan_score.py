@@ -140,10 +140,8 @@ def test_interpolations_of_a_linear_generator_are_the_same_in_both_spaces():
     critic = nn.Sequential(nn.Flatten(), nn.Linear(16, 1), nn.Flatten(0))
     found = studies.interpolations(space(), critic, LATENTS[:25], LATENTS[25:])
     for key, values in found["latent"].items():
-        if key != "largest_step":
-            assert len(values) == (10 if key == "step" else 11)
+        assert len(values) == (10 if key == "step" else 11)
         assert values == pytest.approx(found["pixel"][key], rel=0.05, abs=1e-3)
-    assert found["pixel"]["largest_step"] == pytest.approx(0.1, rel=0.25)  # ten equal steps but for whole levels
     mixed = studies.mixtures(sampler(Painter()), LATENTS[:25], LATENTS[25:])
     assert mixed["latent"].shape == mixed["pixel"].shape == (11, 25, 1, 4, 4)
     for end, latents in ((0, LATENTS[25:]), (-1, LATENTS[:25])):
@@ -162,9 +160,8 @@ def test_a_jump_is_the_whole_of_a_path():
     latents = torch.eye(4)[:1].repeat(3, 1)
     critic = nn.Sequential(nn.Flatten(), nn.Linear(16, 1), nn.Flatten(0))
     found = studies.interpolations(Space(sampler(Switch()), grey_levels(), 1.0), critic, latents, -latents)
-    assert found["latent"]["largest_step"] == pytest.approx(1)
-    assert found["pixel"]["largest_step"] == pytest.approx(0.1, rel=0.05)
     assert sum(value > 0 for value in found["latent"]["step"]) == 1
+    assert found["pixel"]["step"] == pytest.approx([sum(found["latent"]["step"]) / 10] * 10, rel=0.05)
 
 
 def test_gradients_of_a_linear_critic_are_its_weights_everywhere():
@@ -267,18 +264,19 @@ def test_a_run_is_scored_from_its_files_and_twice_the_same(folders, tmp_path):
         distances = {int(step): at["frechet_distance"] for step, at in scored["snapshots"].items()}
         assert distances[int(scored["best_step"])] == min(distances.values())
         assert len(scored["perturbations"]["10"]["flips"]) == 4
+        assert 0.1 <= scored["paths"]["spherical"]["stride"] <= 1 and "pairs" not in scored["paths"]["linear"]
     protocol = metrics["protocol"]
     assert (protocol["images"], protocol["split"], protocol["generator_precision"]) == (35, "test", "fp32")
     assert protocol["normalisation"] == "standing statistics, mean over 2 batches of 64"
     assert list(metrics["perturbed"]) == ["1", "3"]
     assert set(metrics["perturbed"].values()) <= set(metrics["classes"])
     assert protocol["names"]["frechet_distance"] == "FD (classifier)"
-    names = ("samples", "perturbed", "latent", "traversal")
+    names = ("samples", "perturbed", "latent", "traversal", "walk")
     shapes = {name: np.load(outputs[0] / f"{name}.npy").shape for name in names}
     picture = (1, 16, 16)
     assert shapes == {
         "samples": (2, 100, *picture), "perturbed": (2, 2, 64, *picture), "latent": (11, 64, *picture),
-        "traversal": (100, *picture),
+        "traversal": (100, *picture), "walk": (12, *picture),
     }  # fmt: skip
     assert np.load(outputs[0] / "gradient_norms.npy").shape == (35,)
 

@@ -190,4 +190,5 @@ def test_conditions_include_width_precision_batch_and_number_of_images() -> None
     for name in ("001-cifar10-jsd-1-fid", "000-simsiam-knn"):
         assert {"width", "precision", "batch", "training images"} <= set(conditions[name])
     assert {"hidden", "precision", "batch", "training images"} <= set(conditions["003-vae-kl"])
-    assert "points of the densities" in conditions["001-flow-arcs-2"]
+    assert conditions["001-flow-arcs-2"]["sample of the data"] == "the report's arrays"
+    assert conditions["003-vae-kl"]["sample of the data"] == "as published"

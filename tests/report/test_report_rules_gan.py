@@ -10,8 +10,9 @@ from scipy.stats import spearmanr
 
 from pipeline.report import reported
 from pipeline.report.claims import Claim, assess, per_seed
+from pipeline.report.evaluators import COVERED
 from pipeline.report.gan import rules
-from pipeline.report.gan.chapter import COVERED, OUTPUTS
+from pipeline.report.gan.chapter import OUTPUTS
 from pipeline.report.gan.figures import LOSSES, gradient
 from pipeline.report.gan.rules import Seed
 
@@ -34,8 +35,6 @@ def seed(**changes: Any) -> Seed:
         "latent": {
             "frechet_distance": [40.0] * 11,
             "sharpness": [1.0] * 11,
-            "entropy": [0.2] * 5 + [0.4] + [0.2] * 5,
-            "largest_step": 0.2,
         },
         "pixel": {
             "frechet_distance": [40.0 + 10 * min(n, 10 - n) for n in range(11)],
@@ -83,7 +82,7 @@ def seed(**changes: Any) -> Seed:
     curves |= changes.pop("curves", {})
     for key, value in changes.items():
         scores[key] = value
-    return Seed(scores, {"shares": EVEN}, curves)
+    return Seed(scores, {"shares": EVEN}, curves, {"normalisation": "statistics of each batch of 64"})
 
 
 DATA = {"wgan_lp": "svhn", "mlp": "mnist"} | dict.fromkeys(rules.GRID, "cifar10") | dict.fromkeys(rules.CUB, "cub200")
@@ -127,8 +126,6 @@ LATENT_WORSE = {
     way: {"frechet_distance": [40.0 + 10 * min(n, 10 - n) for n in range(11)], "sharpness": [1.0] * 11}
     for way in ("latent", "pixel")
 }
-JUMP = {"latent": {"entropy": [0.2] * 11, "largest_step": 0.6}}
-SURE = {"latent": {"entropy": [0.2] * 11, "largest_step": 0.2}}
 TEN = {"steps": list(range(1000, 11000, 1000))}
 
 
@@ -198,11 +195,11 @@ ODD = {"flips": [0.9] * 12, "colour": [1.0] * 12, "entropy": [1.0] * 12, "overla
             "C62",
             {
                 run: seed(**curve([50.0 + sign * n for sign in (1, -1) * 5]))
-                for n, run in zip((3, 2, 1), rules.CUB, strict=True)
+                for n, run in zip((4, 2, 1), rules.CUB, strict=True)
             },
             {
                 run: seed(**curve([50.0 + sign * n for sign in (1, -1) * 5]))
-                for n, run in zip((1, 2, 3), rules.CUB, strict=True)
+                for n, run in zip((3, 2, 1), rules.CUB, strict=True)
             },
         ),
         ("C65", {}, {"wgan_gp": seed(curves={"gradient_norm": [1.0] * 50 + [1.5] * 50})}),
@@ -212,27 +209,25 @@ ODD = {"flips": [0.9] * 12, "colour": [1.0] * 12, "entropy": [1.0] * 12, "overla
         ("C83", {}, {"mlp": seed(curves=ROUND)}),
         ("C84", {"mlp": seed(shares=[0.0, 0.18, 0.05, 0.05, 0.18, 0.02, 0.02, 0.18, 0.16, 0.16])}, {}),
         ("C85", {}, {"mlp": seed(stored={"inception_score": [5.0] * 7})}),
-        ("C86", {}, {"mlp": seed(interpolations=JUMP)}),
     ],
 )
 def test_each_claim_can_be_confirmed_and_not(name: str, yes: dict[str, Seed], no: dict[str, Seed]) -> None:
     confirmed, refuted = (assessed(name, **runs) for runs in (yes, no))
     assert (confirmed.verdict, refuted.verdict) == ("holds in 1 of 1 seed", "holds in 0 of 1 seed")
-    assert confirmed.found != refuted.found or name == "C86"
+    assert confirmed.found != refuted.found
     assert confirmed.figure
 
 
 def test_a_part_of_a_claim_may_hold() -> None:
     reported = assessed("C41", **REPORTED)  # with R1 W1 is better, with spectral norm it is not
     assert reported.verdict == "holds in part in 1 of 1 seed"
-    assert assessed("C86", mlp=seed(interpolations=SURE)).verdict == "holds in part in 1 of 1 seed"
     shares = [0.0, 0.3, 0.05, 0.05, 0.3, 0.06, 0.06, 0.06, 0.06, 0.06]  # 1 and 4 make up for 7, 8 and 9
     assert assessed("C84", mlp=seed(shares=shares)).verdict == "holds in part in 1 of 1 seed"
 
 
 def test_every_claim_of_the_family_that_compares_runs_has_a_rule() -> None:
     others = {"C46", "C47", "C63", "C64"}  # which no seed changes
-    expected = {f"C{n}" for n in (*range(10, 18), *range(40, 48), *range(60, 68), *range(83, 87))}
+    expected = {f"C{n}" for n in (*range(10, 18), *range(40, 48), *range(60, 68), *range(83, 86))}
     assert set(rules.RULES) == expected - others
 
 
@@ -333,4 +328,11 @@ def test_agreement_takes_the_row_logged_nearest() -> None:
 def test_the_start_is_left_out_of_trends() -> None:
     steps, values = rules.later(seed(curves={"test_jsd": WITH_RISE}), "test_jsd")
     assert steps[0] == 500 and len(values) == 96
-    assert rules.fall(seed()) == 400.0 - 30.0
+    assert rules.ends(seed()) == (400.0, 30.0)
+
+
+def test_what_rounding_moves_is_no_difference() -> None:
+    near = distances(w1_2=40.0, w1_3=40.0, jsd_2=41.0, jsd_3=41.0)
+    assert assessed("C41", **near).outcome == "holds in 0 of 1 seed"
+    assert assessed("C60", **distances(vanilla=52.0, lsgan=51.0, wgan_gp=50.0)).outcome == "holds in 0 of 1 seed"
+    assert assessed("C46", jsd_2=seed(raw={"frechet_distance": 30.5})).outcome == "holds in part in 1 of 1 seed"

@@ -173,7 +173,13 @@ def build(root: Path, plans: list[Plan]) -> Path:
             history.write(folder / "history.csv", rows)
             data = root / plan.inputs["data"]
             data.mkdir(parents=True, exist_ok=True)
-            card = {"name": data.name, "levels": 256, "counts": {"train": 4000, "test": 2000}, "shape": [3, 32, 32]}
+            card = {
+                "name": data.name,
+                "levels": 256,
+                "counts": {"train": 4000, "test": 2000},
+                "shape": [3, 32, 32],
+                "split": "official",
+            }
             (data / "card.json").write_text(json.dumps(card))
         else:
             each = {"0": score(**numbers)}

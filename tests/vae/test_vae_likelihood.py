@@ -46,6 +46,7 @@ def test_the_bounds_rise_with_the_number_of_samples(scored):
         assert scores["bits_per_dimension"]["log_likelihood"] < scores["bits_per_dimension"]["elbo"]
         assert set(scores["elbo"]) == {"valid", "test"}
     assert metrics["protocol"]["precision"] == "fp32"
+    assert metrics["protocol"]["bits_per_dimension"] == "of the binary pixels"  # which have no noise within a level
     assert sum(layer["parameters"] for layer in metrics["layers"]) == 784 * 8 + 8 + 72 + 90 + 48 + 72 + 784 * 9
 
 
@@ -104,7 +105,7 @@ def test_arrays_are_stored_for_the_report_and_for_comparisons(scored):
     image = (1, 28, 28)
     assert shapes == {
         "originals": (50, *image), "reconstructions": (50, *image), "samples": (pictures.SHOWN, *image),
-        "interpolation": (pictures.MIXTURES, *image), "snapshots": (2, pictures.COMPARED, *image),
+        "interpolation": (12, *image), "snapshots": (2, pictures.COMPARED, *image),
         "map": (50, 2), "map_labels": (50,), "log_likelihood": (1, 50),
     }  # fmt: skip
     assert all(arrays[name].min() >= 0 and arrays[name].max() <= 1 for name in ("reconstructions", "samples"))
@@ -115,6 +116,22 @@ def test_arrays_are_stored_for_the_report_and_for_comparisons(scored):
     assert list(errors) == ["1", "2"]
     error = np.square(arrays["snapshots"] - arrays["originals"][: pictures.COMPARED]).mean((1, 2, 3, 4))
     assert error.tolist() == pytest.approx([errors[epoch]["squared_error"] for epoch in errors], rel=0.5)
+
+
+def test_the_images_shown_are_chosen_at_random_and_the_same_each_time(build):
+    classes = torch.arange(50).repeat_interleave(2)  # sorted: the first ones are of few classes
+    images = classes.to(torch.uint8)[:, None, None, None].expand(-1, 1, 28, 28)
+    data = DataSet({"name": "sorted", "levels": 256, "shape": [1, 28, 28]}, {"test": images}, {"test": classes})
+    eight, many = pictures.shown(data, 8), pictures.shown(data, 64)
+    assert torch.equal(eight, many[:8]) and torch.equal(many, pictures.shown(data, 64))
+    assert len(eight[:, 0, 0, 0].unique()) > 5 and eight[:, 0, 0, 0].max() > 25
+    assert len(pictures.shown(data, 1000)) == 100
+
+
+def test_a_unit_is_active_where_its_mean_varies(build, monkeypatch):
+    latents = torch.tensor([[0.0, 0.3, 0.09], [0.0, -0.3, -0.09]]).repeat(50, 1)  # variances 0, 0.09 and 0.008
+    monkeypatch.setattr(pictures, "latents", lambda model, images: latents)
+    assert pictures.active_units(build(), torch.zeros(100)) == 1
 
 
 def test_latents_and_pictures_do_not_depend_on_how_many_are_computed_at_once(build, strokes, monkeypatch):

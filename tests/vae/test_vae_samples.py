@@ -65,6 +65,7 @@ def test_perfect_reconstructions_are_the_test_images_and_samples_of_the_prior_ar
     assert found["reconstructions"]["sharpness"] == pytest.approx(1)
     assert found["samples"]["frechet_distance"] > 100  # a clamped normal distribution is not uniform
     assert found["samples"]["precision"] < found["reconstructions"]["precision"] == 1
+    assert 0.1 <= found["paths"]["linear"]["stride"] < 0.2  # but for clamping the decoder is linear
 
 
 def test_pictures_that_are_all_the_same_are_not_sharp_and_of_one_class(scored):

@@ -11,6 +11,7 @@ from pipeline.report.autoencoders import NATS, lines
 from pipeline.report.beta_vae import rules
 from pipeline.report.chapter import Chapter, Content
 from pipeline.report.claims import Claim, assess, per_seed
+from pipeline.report.marks import marks
 from pipeline.report.reported import Reported
 from pipeline.report.results import Results, about, data, settings
 from pipeline.runtime.plan import Plan
@@ -18,8 +19,12 @@ from pipeline.runtime.plan import Plan
 NETWORKS = ("conv32",)
 BETA = (0.8, 1.2)  # the least and the largest weight of report 003
 DATA = "cifar10"  # of report 003
-TABLE = {"beta 0.8": "003-beta-0.8", "beta 1": "003-vae", "beta 1.2": "003-beta-1.2", "linear beta": "003-linear-beta"}
-"""Columns of report 003's two tables, and how its rows in reported.yaml begin."""
+COLUMNS = {"beta_0_8": "beta 0.8", "beta_1": "beta 1", "beta_1_2": "beta 1.2", "beta_linear": "linear beta"}
+"""Runs in the columns of report 003's two tables."""
+TABLE = {"beta_0_8": "003-beta-0.8", "beta_1": "003-vae", "beta_1_2": "003-beta-1.2", "beta_linear": "003-linear-beta"}
+"""How the rows of these runs in reported.yaml begin."""
+TERMS = {"test_reconstruction": "reconstruction", "test_kl": "kl"}
+"""How they end, by the column of our histories."""
 
 
 def write(results: Results, reported: Reported, out: Path) -> Content:
@@ -30,12 +35,15 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     sets: dict[str, list[Plan]] = {}
     for plan in trained:
         sets.setdefault(data(plan), []).append(plan)
+    charts = [chart for name, plans in sets.items() for chart in _charts(results, reported, name, plans, out)]
     values = {
         "settings": settings(trained),
         "scores": metrics,
         "samples": samples,
-        "table": [_row(results, reported, name, row) for name, row in TABLE.items()],
-        "charts": [chart for name, plans in sets.items() for chart in _charts(results, name, plans, out)],
+        "table": [_row(results, reported, name, TABLE[run]) for run, name in COLUMNS.items()],
+        "charts": charts,
+        "compared": list(TABLE),
+        "hardly_nearer": autoencoders.hardly_nearer(results, reported, NETWORKS),
         "pictures": [autoencoders.decoded(results, plan, out, _item(results.settings(plan))) for plan in scored],
     }
     headlines = {
@@ -44,7 +52,8 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         for key in ("reconstruction", "kl")
         if key in found["mean"]
     }
-    return Content(values, headlines, _claims(results, reported, trained, metrics, samples))
+    sources = {chart["path"]: chart["plans"] for chart in charts} | autoencoders.sources(scored)
+    return Content(values, headlines, _claims(results, reported, trained, metrics, samples), sources)
 
 
 @dataclass(frozen=True)
@@ -141,7 +150,7 @@ def _claims(
             "autoencoder": distance(runs.wide, "samples", "frechet_distance"),
             "variational": distance(one, "samples", "frechet_distance"),
         })),
-        test("C76", rules.units, per_seed({"active": by_beta("active_units", "variance")})),
+        test("C76", rules.units, per_seed({"active": by_beta("active_units")})),
     ]  # fmt: skip
 
 
@@ -156,10 +165,10 @@ def _item(settings: dict[str, Any]) -> str:
         return "F25"
     if settings["beta_schedule"] == "linear":
         return "F28"
-    return {1.0: "F26", 0.0: ""}.get(settings["beta"], "F27")
+    return {1.0: "F26", **dict.fromkeys(BETA, "F27")}.get(settings["beta"], "")
 
 
-def _charts(results: Results, data: str, plans: Sequence[Plan], out: Path) -> list[dict[str, Any]]:
+def _charts(results: Results, reported: Reported, data: str, plans: Sequence[Plan], out: Path) -> list[dict[str, Any]]:
     """Plot the learning curves of the runs on one data set, grouped as report 003 groups them."""
     plain = [plan for plan in plans if plan.settings["posterior"] == "deterministic"]
     variational = [plan for plan in plans if plan.settings["posterior"] == "gaussian"]
@@ -169,10 +178,11 @@ def _charts(results: Results, data: str, plans: Sequence[Plan], out: Path) -> li
     none = [plan for plan in plans if plan.settings["beta"] == 0]
     widest = [plan for plan in plain if none and plan.settings["latent"] == none[0].settings["latent"]]
     term = "squared error, sum over pixels in [-1, 1]"
+    betas = " and ".join(sorted({_item(results.settings(plan)) for plan in fixed} - {""}))
     charts = [
         ("F25", "ae_reconstruction", plain, "test_reconstruction", term, "autoencoders of several latent sizes"),
-        ("F26 and F27", "beta_reconstruction", fixed, "test_reconstruction", term, "constant weights of KL"),
-        ("F26 and F27", "beta_kl", fixed, "test_kl", f"KL ({NATS})", "constant weights of KL"),
+        (betas, "beta_reconstruction", fixed, "test_reconstruction", term, "constant weights of KL"),
+        (betas, "beta_kl", fixed, "test_kl", f"KL ({NATS})", "constant weights of KL"),
         ("F28", "linear_reconstruction", [*one, *linear] if linear else [], "test_reconstruction", term,
          "a weight of KL that rises from 0, beside a constant one"),
         ("F28", "linear_kl", [*one, *linear] if linear else [], "test_kl", f"KL ({NATS})",
@@ -184,9 +194,13 @@ def _charts(results: Results, data: str, plans: Sequence[Plan], out: Path) -> li
     for title, name, shown, column, label, what in charts:
         if shown:
             path, log = f"figures/vae/{name}_{data}.png", name == "linear_kl"
-            figures.curves(out / path, lines(results, shown, column), label, log=log)
+            theirs = [f"{TABLE[plan.run]}-{TERMS[column]}" for plan in shown if plan.run in TABLE]
+            every = [*lines(results, shown, column), *marks(results, reported, theirs, "epochs")]
+            figures.curves(out / path, every, label, log=log)
             words = f"{what}; {label}{', logarithmic scale' if log else ''}"
-            found.append({"path": path, "title": title, "data": data, "words": words, "about": about(shown)})
+            found.append(
+                {"path": path, "title": title, "data": data, "words": words, "about": about(shown), "plans": shown}
+            )
     return found
 
 

@@ -26,7 +26,8 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         path = f"figures/data/{plan.run}/samples.png"
         figures.sheet(out / path, pixels, columns, scale=max(1, round(WIDTH / pixels.shape[-1])))
         sets.append({"name": plan.run, "card": card, "path": path, "count": count})
-    return Content({"sets": sets}, {})
+    sources = {f"figures/data/{plan.run}/samples.png": [plan] for plan in results.plans("data")}
+    return Content({"sets": sets}, {}, sources=sources)
 
 
 CHAPTER = Chapter("data", {"data": ("card.json", "train_images.npy")}, (), write, provenance=True)

@@ -51,7 +51,8 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         test("C33", rules.average),
         test("C34", rules.equilibrium),
     ]
-    return Content(values, headlines, claims)
+    shown = [plan for plan in (played, *plotted) if plan]
+    return Content(values, headlines, claims, {f"figures/dirac/{name}": shown for name in PLOTS})
 
 
 CHAPTER = Chapter("dirac", {"dirac": ("metrics.json",), "animate": PLOTS}, ("D",), write)

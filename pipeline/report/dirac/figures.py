@@ -18,8 +18,8 @@ from pipeline.report import style
 
 MILLISECONDS = 40  # per frame
 LAST = 2000  # milliseconds that the last frame stays
-COLUMNS = 5
-WIDTH, HEIGHT = 1.8, 1.9  # inches of a panel
+COLUMNS = 4
+WIDTH, HEIGHT = 1.65, 1.85  # inches of a panel
 LOSSES = ("jsd", "w1")
 WORDS = {"none": "", "r1": "R1", "gp": "GP"}
 ZOOM = 0.85  # of a box in its panel: its labels stand outside
@@ -106,7 +106,7 @@ def _space(axes: Any, name: str, game: dict[str, Any], path: np.ndarray) -> None
     axes.set(xlim=(-limit, limit), ylim=(-limit, limit), zlim=(-limit, limit))
     axes.set_box_aspect((1, 1, 1), zoom=ZOOM)
     axes.set_title(_title(name, game), fontsize=8)
-    axes.tick_params(labelsize=5, pad=-4)
+    axes.tick_params(labelsize=6, pad=-4)
     ticks = [tick for tick in MaxNLocator(3).tick_values(-limit, limit) if abs(tick) < limit]
     # the largest ψ0 and the smallest ψ1 would stand in the same corner
     for label, axis, shown in (("ψ0", axes.xaxis, ticks[:-1]), ("ψ1", axes.yaxis, ticks[1:]), ("θ", axes.zaxis, ticks)):
@@ -131,7 +131,7 @@ def _portrait(axes: Any, name: str, game: dict[str, Any], path: np.ndarray) -> N
     axes.plot(path[:, 0], path[:, 2], color=_colour(game), linewidth=0.7)
     axes.plot(path[0, 0], path[0, 2], marker="o", markersize=3, color=style.REPORTED)
     axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
-    axes.set_title(f"{_title(name, game)}: {game['verdict']}", fontsize=7)
+    axes.set_title(f"{_title(name, game)}\n{game['verdict']}", fontsize=8)
     axes.locator_params(nbins=style.TICKS)
     axes.set_xlabel("ψ0", fontsize=7, labelpad=0)
     axes.set_ylabel("θ", fontsize=7, labelpad=0, rotation=0)

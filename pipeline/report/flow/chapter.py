@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     densities = next(iter(metrics.values()))["protocol"]["densities"] if metrics else []
     values: dict[str, Any] = {
         "apart": apart,
+        "runs": [plan.run for plan in scored],
         "settings": trained[0].settings if trained else None,
         "scores": metrics,
         "densities": densities,
@@ -50,7 +52,12 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         for mode, key in (("samples", "nll"), ("density", "loss"))
         for density in densities
     }
-    return Content(values, headlines, _claims(results, reported, scored, metrics))
+    sources: dict[str, list[Plan]] = {curve["path"]: trained[:1] for curve in values["curves"]}
+    for name, kind in product(densities, ("densities", "samples")):
+        sources[f"figures/flow/{kind}_{name}.png"] = scored
+    for plan, name in product(results.plans("planar"), ("transforms", "operations")):
+        sources[f"figures/flow/{plan.run}/{name}.png"] = [plan]
+    return Content(values, headlines, _claims(results, reported, scored, metrics), sources)
 
 
 def _first(results: Results, plans: Sequence[Plan]) -> list[Plan]:

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 
 from pipeline.report import style
 from pipeline.report.figures import Curve, plot
-from pipeline.report.reported import Number, Reported
+from pipeline.report.marks import marks
+from pipeline.report.reported import Reported
 from pipeline.report.results import Results
 from pipeline.runtime.plan import Plan
 
@@ -40,10 +41,11 @@ def curves(results: Results, reported: Reported, plan: Plan, out: Path) -> dict[
             plot(axes, lines, "NLL (nats per point)" if density == densities[0] else "", "step")
             lowest = min(curve.to_numpy().min() for curve in found.values())
             row = printed(reported, density, k)
-            theirs = [row.value] if row is not None and isinstance(row.value, Number) else []
-            last = [lines[0].values.index[-1]] * len(theirs)
-            axes.plot(last, theirs, "o", color=style.REPORTED, markersize=4, label="report 001", clip_on=False)
-            axes.set_ylim(min([lowest, *theirs]) - 0.08, max([lowest + 1.1, *theirs]) + 0.02)
+            theirs = marks(results, reported, [row.id], "steps") if row is not None else []
+            for mark in theirs:
+                axes.plot(mark.values.index, mark.values.iloc[:, 0], label=mark.label, **mark.look, clip_on=False)
+            heights = [height for mark in theirs for height in mark.values.to_numpy().flat]
+            axes.set_ylim(min([lowest, *heights]) - 0.08, max([lowest + 1.1, *heights]) + 0.02)
             axes.set_title(density, fontsize=9)
         panels[-1].legend()
     return {"path": path, "k": k, "seeds": plan.settings["seeds"], "steps": lines[0].values.index[0]}
@@ -94,7 +96,7 @@ def layers(results: Results, plan: Plan, out: Path) -> dict[str, Any]:
         "N({:g}, {:g}²), b = {:g}".format(*layer["distribution"], layer["bias"]) for layer in metrics["layers"].values()
     ]
     shown = [("N(0, I)", points), *zip(titles, moved, strict=True)]
-    with style.panels(out / folder / "transforms.png", len(shown), min(4, len(shown)), 2.2, 2.2) as panels:
+    with style.panels(out / folder / "transforms.png", len(shown), min(3, len(shown)), 2.2, 2.2) as panels:
         for axes, (title, places) in zip(panels, shown, strict=True):
             axes.plot(*places.T, ".", markersize=2)
             axes.set_title(title, fontsize=8)
@@ -112,6 +114,7 @@ def layers(results: Results, plan: Plan, out: Path) -> dict[str, Any]:
         "metrics": metrics,
         "titles": dict(zip(metrics["layers"], titles, strict=True)),
         "folder": folder,
+        "run": plan.run,
         "points": len(points),
         "seed": plan.settings["seed"],
     }

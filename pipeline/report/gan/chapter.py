@@ -1,6 +1,5 @@
 """Generative adversarial networks: scores with their protocols, metric against distance, samples, latent studies."""
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from pipeline.gan.settings import Training
 from pipeline.report import style
 from pipeline.report.chapter import Chapter, Content
 from pipeline.report.claims import FEWEST, Claim, assess, per_seed
+from pipeline.report.evaluators import COVERED, blind, covered, least
 from pipeline.report.gan import figures, rules
 from pipeline.report.gan.figures import Scored
 from pipeline.report.gan.rules import Seed
@@ -22,7 +22,6 @@ from pipeline.report.results import Results, settings
 from pipeline.runtime.plan import Plan
 from pipeline.runtime.settings import build
 
-COVERED = "% of noise's distance covered"
 OBJECTIVE = (
     "loss", "penalty", "penalty_weight", "penalty_interval", "penalty_points", "r1_axis", "spectral_norm", "seeds",
 )  # fmt: skip
@@ -41,6 +40,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     evaluators = {run.name: run.evaluator for run in runs}
     seeds = {run.name: _seeds(results, run) for run in runs}
     unlike = [_unlike([run for run in runs if run.name in names]) for names in (rules.GRID, rules.CUB)]
+    shares = {run.name: _facts(results, run, seeds[run.name])[COVERED] for run in runs}
     values = {
         "settings": settings([run.train for run in runs]),
         "scores": {run.name: run.metrics for run in runs},
@@ -51,27 +51,28 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         "game": {run.name: run.game for run in runs},
         "relations": {run.name: _relation(run, seeds[run.name]) for run in runs},
         "saturated": rules.SATURATED,
-        "covered": {run.name: _facts(results, run, seeds[run.name])[COVERED] for run in runs},
-        "least_covered": reported.claims["C10"].here[COVERED],
+        "hardly_nearer": {name: share for name, share in shares.items() if share < least(reported)},
+        "blind": blind(results, evaluators.values()),
         "fewest": FEWEST,
         "unlike": {names: keys for names, keys in unlike if keys},
         "sheets": {run.name: figures.sheets(results, run, out) for run in runs},
         "weights": figures.WEIGHTS,
     }
     if runs:
-        figures.charts(results, runs, out)
+        figures.charts(results, reported, runs, out)
     headlines = {
         f"gan.{run.name}.{key}": run.metrics["mean"]["final"][key]
         for run in runs
         for key in ("frechet_distance", "inception_score")
     }
-    return Content(values, headlines, _claims(results, reported, {run.name: run for run in runs}, seeds))
+    claims = _claims(results, reported, {run.name: run for run in runs}, seeds)
+    return Content(values, headlines, claims, figures.sources(runs))
 
 
 def _claims(
     results: Results, reported: Reported, runs: Mapping[str, Scored], seeds: Mapping[str, Mapping[str, Seed]]
 ) -> list[Claim]:
-    """Test C10 to C17, C40 to C47, C60 to C67 and C83 to C86 on the runs that have finished."""
+    """Test C10 to C17, C40 to C47, C60 to C67 and C83 to C85 on the runs that have finished."""
     test = partial(assess, reported)
     facts = {name: _facts(results, run, seeds[name]) for name, run in runs.items()}
     averaged = tuple(name for name in rules.GRID if name in runs and runs[name].train.settings["ema_decay"] > 0)
@@ -79,9 +80,9 @@ def _claims(
     for name, (rule, asked) in {**rules.RULES, "C46": (rules.average, averaged)}.items():
         known = [facts[run] for run in asked if run in facts]
         # among runs that are compared some may fail, which is the finding, but not all of them
-        covered = max((each[COVERED] for each in known), default=0)
+        best = max((each[COVERED] for each in known), default=0)
         claimed = per_seed({run: seeds.get(run, {}) for run in asked})
-        compared.append(test(name, rule, claimed, [{**each, COVERED: covered} for each in known]))
+        compared.append(test(name, rule, claimed, [{**each, COVERED: best} for each in known]))
     planned = {plan.run: plan for plan in results.planned if plan.stage == "train_gan"}
     counts = {name: _operations(results, planned[name]) for name in rules.GRID[:3] if name in planned}
     outputs = torch.tensor(OUTPUTS, requires_grad=True)
@@ -105,15 +106,13 @@ def _facts(results: Results, run: Scored, seeds: Mapping[str, Seed]) -> dict[str
     """Return what is known of a run that a claim may need: its data, its lengths, and how far it has learned."""
     rows = [len(seed.curves["step"]) for seed in seeds.values()]
     per_epoch = (results.card(run.train) or {"counts": {"train": 0}})["counts"]["train"] / run.train.settings["batch"]
-    evaluator = results.finished.get(("score_real", run.evaluator))
-    noise = results.metrics(evaluator)["noise"]["frechet_distance"] if evaluator else math.inf
     return {
         "data": run.data,
         "generator steps": run.train.settings["steps"],
         "stored generators": len(run.steps),
         "logged rows": min(rows),
         "logged rows in a pass over the data": round(per_epoch / run.train.settings["log_every"], 1),
-        COVERED: round(100 * (1 - fmean([seed.distance for seed in seeds.values()]) / noise)),
+        COVERED: covered(results, run.evaluator, [seed.distance for seed in seeds.values()]),
     }
 
 
@@ -129,7 +128,7 @@ def _seeds(results: Results, run: Scored) -> dict[str, Seed]:
     curves = per_seed({name: results.by_seed(run.train, name) for name in names})
     steps = results.curve(run.train, names[0]).index.tolist()
     return {
-        seed: Seed(scores, run.metrics["real"], {"step": steps, **curves[seed]})
+        seed: Seed(scores, run.metrics["real"], {"step": steps, **curves[seed]}, run.metrics["protocol"])
         for seed, scores in run.metrics["seeds"].items()
     }
 

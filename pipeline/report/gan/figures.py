@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +16,33 @@ from pipeline.gan.losses import generator_loss
 from pipeline.report import figures, style
 from pipeline.report.figures import Curve
 from pipeline.report.gan import rules
+from pipeline.report.marks import marks
+from pipeline.report.reported import Reported
 from pipeline.report.results import Results
 from pipeline.runtime.plan import Plan
 
 SCALE = 2  # pixels of a picture per pixel of an image
-COLUMNS, WIDTH, HEIGHT = 3, 3.2, 2.5  # of charts with a panel for each run; inches of one
+COLUMNS, WIDTH, HEIGHT = 2, 3.2, 2.5  # of charts with a panel for each run; inches of one
 SIDE, ROW = 10, 16  # images of a row of a square, and of another sheet
-DOTTED = (0, (1, 1.5))
 STRIPS = 4  # interpolations shown
 WHOLE, GRID = "wgan_lp", 64  # the run of report 000, which shows grids of so many images where a row does for others
 WEIGHTS = (0.1, 0.5, 0.8, 1.0)  # of its grids of mixed images
+WAYS = {"latent": "latent codes", "pixel": "pixels"}
+SHEETS = ("samples", "best", "progress", "perturbed", "interpolations", "mixed", "traversal")
 LOSSES = ("jsd", "ns", "lsgan", "w1")  # whose gradients are compared
 ARRAYS = ("samples", "perturbed", "latent", "pixel", "traversal")  # of images, stored by `score_gan`
+FIDS = {
+    **{run: f"001-cifar10-{run.replace('_', '-')}-fid" for run in rules.GRID},
+    **{run: f"003-cub-{run.replace('_', '-')}-fid" for run in rules.CUB},
+}
+"""Rows with the reports' distance of the last generator, by run."""
 ITEMS: Mapping[str, Mapping[str, str]] = {
     **{run: {"samples": "F16"} for run in rules.GRID},
     **{run: {"samples": "F23", "best": "F23", "traversal": "F24"} for run in rules.CUB},
     "wgan_lp": {
         "progress": "F04, F05", "perturbed": "F06, F07", "interpolations": "F08, F09, F10", "mixed": "F08, F09",
     },
-    "mlp": {"progress": "F33", "interpolations": "F34, row of the GAN"},
+    "mlp": {"progress": "F33"},
 }  # fmt: skip
 """The reports' figures that the pictures of a run answer; a run that is in no report has the same pictures."""
 
@@ -90,10 +98,10 @@ class Scored:
         return pd.DataFrame(table, index=self.steps)
 
 
-def charts(results: Results, runs: Sequence[Scored], out: Path) -> None:
+def charts(results: Results, reported: Reported, runs: Sequence[Scored], out: Path) -> None:
     """Plot what all runs have in common, a panel for each."""
     folder = out / "figures/gan"
-    _distances(runs, folder / "distance.png")
+    _distances(results, reported, runs, folder / "distance.png")
     _metrics(results, runs, folder / "metrics.png")
     _losses(results, runs, folder / "losses.png")
     _gradients(folder / "gradients.png")
@@ -128,18 +136,36 @@ def _two_scales(axes: Axes, left: str, right: str) -> tuple[Axes, Axes]:
     return axes, other
 
 
-def _distances(runs: Sequence[Scored], path: Path) -> None:
+def sources(runs: Sequence[Scored]) -> dict[str, list[Plan]]:
+    """Return what the charts and the sheets of all runs show."""
+    scored, trained = [run.score for run in runs], [run.train for run in runs]
+    return {
+        "figures/gan/distance.png": scored,
+        "figures/gan/metrics.png": [*trained, *scored],
+        "figures/gan/losses.png": trained,
+        "figures/gan/gradients.png": [],
+        "figures/gan/interpolations.png": scored,
+        "figures/gan/gradient_norms.png": scored,
+        **{f"figures/gan/{run.name}/{name}.png": [run.score] for run in runs for name in SHEETS},
+    }
+
+
+def _distances(results: Results, reported: Reported, runs: Sequence[Scored], path: Path) -> None:
     groups: dict[str, list[Scored]] = {}  # distances by two feature networks have no common scale
     for run in runs:
         groups.setdefault(run.evaluator, []).append(run)
-    with style.panels(path, len(groups), min(len(groups), COLUMNS), WIDTH, 3.2) as panels:
+    with style.panels(path, len(groups), 1, COLUMNS * WIDTH, 3.2) as panels:
         for axes, (evaluator, group) in zip(panels, groups.items(), strict=True):
             axes.locator_params(nbins=style.TICKS)
             lines = [Curve(run.name, run.distances(), run.look) for run in group]
+            for run in group:  # a report's number in the colour of our run
+                theirs = marks(results, reported, [FIDS[run.name]] if run.name in FIDS else [], "steps")
+                look = {**style.DOTS, "color": run.look["color"], "marker": "*", "markersize": 8}
+                lines += [replace(mark, label=f"{run.name}, {mark.label}", look=look) for mark in theirs]
             figures.plot(axes, lines, group[0].metrics["protocol"]["names"]["frechet_distance"], "generator steps")
             axes.set_title(f"evaluator {evaluator}")
             style.logarithmic(axes)
-            axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3)
+            axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def _metrics(results: Results, runs: Sequence[Scored], path: Path) -> None:
@@ -147,9 +173,13 @@ def _metrics(results: Results, runs: Sequence[Scored], path: Path) -> None:
         for axes, run in panels:
             estimate = "W1 estimate" if run.measure == "w1" else "bound on JSD (nats)"
             left, right = _two_scales(axes, estimate, "Fréchet distance")
-            for column, dash in ((f"test_{run.measure}", "-"), (run.measure, DOTTED)):
+            for column, dash, label in (
+                (f"test_{run.measure}", "-", "held-out images"), (run.measure, style.DOTTED, "training batches")
+            ):  # fmt: skip
                 curve = results.curve(run.train, column).mean(axis=1)
-                left.plot(curve.index, curve, color=style.PALETTE[0], linestyle=dash, linewidth=1.3)
+                left.plot(curve.index, curve, color=style.PALETTE[0], linestyle=dash, linewidth=1.3, label=label)
+            if run is runs[0]:
+                style.legend_above(left, 2)
             distances = run.distances().mean(axis=1)
             right.plot(distances.index, distances, color=style.PALETTE[1], marker="o", markersize=3, linewidth=1.3)
 
@@ -163,7 +193,7 @@ def _losses(results: Results, runs: Sequence[Scored], path: Path) -> None:
                 axes.plot(curve.index, curve, linewidth=1.3, label=label, **style.line(number))
             axes.set_ylabel("loss")
             if run is runs[0]:
-                axes.legend(fontsize=7)
+                style.legend_above(axes, 3)
 
 
 def _gradients(path: Path) -> None:
@@ -181,16 +211,21 @@ def _interpolations(runs: Sequence[Scored], path: Path) -> None:
         for axes, run in panels:
             sides = _two_scales(axes, "Fréchet distance", "sharpness")
             for side, colour, key in zip(sides, style.PALETTE, ("frechet_distance", "sharpness"), strict=False):
-                for way, dash in (("latent", "-"), ("pixel", DOTTED)):
+                for way, dash in (("latent", "-"), ("pixel", style.DOTTED)):
                     values = run.metrics["mean"]["interpolations"][way][key]
-                    side.plot(run.metrics["alphas"], values, color=colour, linestyle=dash, linewidth=1.3)
+                    look: dict[str, Any] = {"color": colour, "linestyle": dash, "linewidth": 1.3}
+                    side.plot(run.metrics["alphas"], values, label=f"mixed as {WAYS[way]}", **look)
+            if run is runs[0]:
+                style.legend_above(sides[0], 2)
 
 
 def _norms(results: Results, runs: Sequence[Scored], path: Path) -> None:
     with _panels(path, runs, "norm of the gradient") as panels:
         for axes, run in panels:
             axes.hist(np.asarray(results.array(run.score, "gradient_norms")), bins=40, color=style.PALETTE[0])
-            axes.axvline(1, color=style.REPORTED, linewidth=1)
+            axes.axvline(1, color=style.REPORTED, linewidth=1, label="bound")
+            if run is runs[0]:
+                style.legend_above(axes, 3)
             axes.set_ylabel("points")
 
 
@@ -201,30 +236,36 @@ def sheets(results: Results, run: Scored, out: Path) -> dict[str, Any]:
     best = run.steps.index(next(iter(run.metrics["seeds"].values()))["best_step"])
     moved = np.concatenate([samples[-1][None, :count], perturbed.reshape(-1, *perturbed.shape[2:])[:, :count]])
     strips = np.stack([part[:, :STRIPS].swapaxes(0, 1) for part in (latent, pixel)], axis=1)  # (pair, way, weight, ...)
-    shown = {  # images, how many stand in a row, and how many rows stand closer together
-        "samples": (samples[-1], SIDE, 1),
-        "best": (samples[best], SIDE, 1),
-        "progress": (samples[:, :count], ROW, count // ROW),
-        "perturbed": (moved, ROW, count // ROW),
-        "interpolations": (strips, strips.shape[2], 2),
+    dimensions, scales = run.score.settings["shown_dimensions"], run.score.settings["perturbation_scales"]
+    shifts = [f"z{dimension} + {scale:g}" for dimension in dimensions for scale in scales]
+    # images, how many stand in a row, how many rows stand closer together, and a label for each such group
+    shown: dict[str, tuple[np.ndarray, int, int, list[str]]] = {
+        "samples": (samples[-1], SIDE, 1, []),
+        "best": (samples[best], SIDE, 1, []),
+        "progress": (samples[:, :count], ROW, count // ROW, [f"step {step:,}" for step in run.steps]),
+        "perturbed": (moved, ROW, count // ROW, ["samples", *shifts]),
+        "interpolations": (strips, strips.shape[2], 2, ["latent", "pixels"] * STRIPS),
     }
     if best == len(run.steps) - 1:
         del shown["best"]
     if run.name == WHOLE:
         at = [run.metrics["alphas"].index(weight) for weight in WEIGHTS]
         grids = np.stack([part[at, :GRID] for part in (latent, pixel)], axis=1)  # (weight, way, pair, ...)
-        shown["mixed"] = (grids, ROW, GRID // ROW)
-    shown["traversal"] = (traversal, SIDE, 1)
-    for name, (images, columns, group) in shown.items():
+        ways = [f"{weight:g}, {way}" for weight in WEIGHTS for way in ("latent", "pixels")]
+        shown["mixed"] = (grids, ROW, GRID // ROW, ways)
+    shown["traversal"] = (traversal, SIDE, 1, [f"z0 = {value:+.2f}" for value in np.linspace(-1, 1, SIDE)])
+    for name, (images, columns, group, labels) in shown.items():
         flat = images.reshape(-1, *images.shape[-3:])
-        figures.sheet(out / f"figures/gan/{run.name}/{name}.png", flat, columns, SCALE, group)
+        between = [""] * (len(flat) // columns // max(1, len(labels)) - 1)  # one label for the rows of a group
+        beside = [word for label in labels for word in (label, *between)]
+        figures.sheet(out / f"figures/gan/{run.name}/{name}.png", flat, columns, SCALE, group, beside)
     return {
         "names": list(shown),
         "items": {name: f"{item}. " for name, item in ITEMS.get(run.name, {}).items()},
         "best": run.steps[best],
         "latents": count,
         "steps": run.steps,
-        "dimensions": run.score.settings["shown_dimensions"],
-        "scales": run.score.settings["perturbation_scales"],
+        "dimensions": dimensions,
+        "scales": scales,
         "about": f"Run {run.name}, data {run.data}, seed {next(iter(run.metrics['seeds']))}.",
     }

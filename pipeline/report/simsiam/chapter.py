@@ -12,6 +12,7 @@ from pipeline.report import figures, style
 from pipeline.report.chapter import Chapter, Content
 from pipeline.report.claims import Claim, Rule, assess, per_seed
 from pipeline.report.figures import Curve
+from pipeline.report.marks import marks
 from pipeline.report.reported import Reported
 from pipeline.report.results import Results, about, data, settings
 from pipeline.report.simsiam import rules
@@ -59,7 +60,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     kinds = {plan.run: variant(results.settings(plan)) for plan in scored}
     values = {
         "settings": settings(trained),
-        "curves": [_curves(results, plan, out) for plan in trained],
+        "curves": [_curves(results, reported, plan, out) for plan in trained],
         "variants": _variants(results, trained, metrics, out) if trained else None,
         "rows": [
             {"run": run, **scores, "verdict": _verdicts(scores["seeds"]), "reports": _reports(reported, kinds[run])}
@@ -75,7 +76,12 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         headlines |= {f"simsiam.{run}.{key}": mean[key]["last"] for key in ("loss", "knn")}
         headlines |= {f"simsiam.{run}.{key}": mean[key] for key in ("probe", "feature_std", "effective_rank")}
     seeds = {name: metrics[name]["seeds"] if kinds.get(name) == name else {} for name in VARIANTS}
-    return Content(values, headlines, _claims(results, reported, seeds))
+    sources = {
+        **{f"figures/simsiam/{plan.run}/curves.png": [plan] for plan in trained},
+        "figures/simsiam/variants.png": [*trained, *scored],
+        "figures/simsiam/views.png": scored[:1],
+    }
+    return Content(values, headlines, _claims(results, reported, seeds), sources)
 
 
 def _claims(results: Results, reported: Reported, seeds: dict[str, dict[str, Any]]) -> list[Claim]:
@@ -145,12 +151,18 @@ def variant(settings: Mapping[str, Any]) -> str:
     return kinds[settings["predictor"]]
 
 
-def _curves(results: Results, plan: Plan, out: Path) -> dict[str, str]:
+def _curves(results: Results, reported: Reported, plan: Plan, out: Path) -> dict[str, str]:
     """Plot loss and kNN accuracy of one run (F11 to F13); say what is shown."""
-    kind = VARIANTS[variant(plan.settings)]
+    name = variant(plan.settings)
+    kind = VARIANTS[name]
     with style.panels(out / f"figures/simsiam/{plan.run}/curves.png", 2, 2, 3.2, 2.6) as axes:
         for place, column in zip(axes, ("loss", "knn"), strict=True):
-            figures.plot(place, [Curve(plan.run, results.curve(plan, column), style.line(0))], PANELS[column])
+            rows = [row for row in kind.rows if row.startswith("000") and row.endswith(column)] * (plan.run == name)
+            theirs = marks(results, reported, rows, "epochs")
+            ours = Curve(plan.run, results.curve(plan, column), style.line(0))
+            figures.plot(place, [ours, *theirs], PANELS[column])
+            if theirs:
+                place.legend(fontsize=8)
     return {"run": plan.run, "title": f"{kind.figure}{kind.title}", "about": _about([plan])}
 
 
@@ -163,9 +175,9 @@ def _variants(results: Results, plans: Sequence[Plan], metrics: Mapping[str, Any
             place.set_title(f"({letter})", loc="left")
             if metrics and column != "loss":
                 start = np.mean([scores["mean"]["untrained"][column] for scores in metrics.values()])
-                place.axhline(float(start), color=style.REPORTED, linewidth=0.8, linestyle=":")
+                place.axhline(float(start), color=style.REPORTED, linewidth=1.2, linestyle=":", label="untrained")
         style.logarithmic(axes[3])
-        axes[0].legend(fontsize=7)
+        style.legend_above(axes[1], 3)
     return _about(plans)
 
 

@@ -15,6 +15,7 @@ from pipeline.report.autoencoders import NATS, line, lines
 from pipeline.report.chapter import Chapter, Content
 from pipeline.report.claims import Claim, assess, gain, per_seed
 from pipeline.report.figures import Curve
+from pipeline.report.marks import marks
 from pipeline.report.reported import Reported
 from pipeline.report.results import Results, about, data, settings
 from pipeline.report.vae import rules
@@ -23,6 +24,11 @@ from pipeline.vae.objective import kl_analytic, kl_monte_carlo
 
 NETWORKS = ("mlp", "conv")
 CLOSED, MONTE_CARLO = "bernoulli", "bernoulli_mc"  # the runs that claims compare, as in reported.yaml
+ESTIMATES = (
+    "000-vae-log-likelihood-monte-carlo", "000-vae-log-likelihood-analytic", "001-vae-log-likelihood",
+    "002-vae-log-likelihood",
+)  # fmt: skip
+"""Rows with the reports' log p(x)."""
 SAMPLES = (1, rules.TRAINED, 1000)  # of the Monte-Carlo KL whose operations are counted
 
 
@@ -38,13 +44,13 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     layers = _layers(results, bounded, metrics)
     values = {
         "settings": settings(trained),
-        "about": _curves(results, trained, out),
+        "about": _curves(results, reported, trained, out),
         "printed": _printed(results, reported, out),
         "scores": metrics,
         "bits": autoencoders.bits(metrics),
         "protocols": protocols,
         "unbounded": {run: found["protocol"]["elbo"] for run, found in every.items() if run not in metrics},
-        "sets": _likelihood(results, bounded, metrics, out) if bounded else "",
+        "sets": _likelihood(results, reported, bounded, metrics, out) if bounded else "",
         "layers": layers,
         "pictures": [autoencoders.decoded(results, plan, out) for plan in scored],
     }
@@ -53,7 +59,13 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         mean, most = found["mean"], _counts(found)[-1]
         headlines |= {f"vae.{run}.{split}_elbo": mean["elbo"][split] for split in mean["elbo"]}
         headlines[f"vae.{run}.log_likelihood_{most}"] = mean["log_likelihood"][most]["value"]
-    return Content(values, headlines, _claims(results, reported, metrics, layers))
+    sources = {
+        **dict.fromkeys(("figures/vae/negative_elbo.png", "figures/vae/elbo.png"), trained),
+        "figures/vae/printed_elbo.png": [plan for plan in trained if plan.run == CLOSED],
+        "figures/vae/log_likelihood.png": bounded,
+        **autoencoders.sources(scored),
+    }
+    return Content(values, headlines, _claims(results, reported, metrics, layers), sources)
 
 
 def _claims(
@@ -146,7 +158,7 @@ def _elbos(metrics: dict[str, Any]) -> list[float]:
     return [scores["elbo"]["test"] for scores in metrics["seeds"].values()]
 
 
-def _curves(results: Results, plans: Sequence[Plan], out: Path) -> str:
+def _curves(results: Results, reported: Reported, plans: Sequence[Plan], out: Path) -> str:
     """Plot the validation -ELBO (F01), and the ELBO on validation and training images (F03); say what is shown."""
     splits = {
         plan.run: next((s for s in ("valid", "test") if f"{s}_elbo" in results.columns(plan)), "") for plan in plans
@@ -156,11 +168,13 @@ def _curves(results: Results, plans: Sequence[Plan], out: Path) -> str:
         return ""
     held_out = [(plan, f"{splits[plan.run]}_elbo") for plan in plans]
     negative = [curve for plan, column in held_out for curve in lines(results, [plan], column, -1)]
-    figures.curves(out / "figures/vae/negative_elbo.png", negative, f"validation -ELBO ({NATS})")
+    negative += marks(results, reported, ["000-vae-elbo"], "epochs", -1)
+    figures.zoomed(out / "figures/vae/negative_elbo.png", negative, f"validation -ELBO ({NATS})")
     train = lines(results, plans, "train_loss", -1)
     thin = [Curve(f"{c.label}, training", c.values.iloc[1:], {**c.look, "linewidth": 0.7}) for c in train]
     both = [*(curve for plan, column in held_out for curve in lines(results, [plan], column)), *thin]
-    figures.curves(out / "figures/vae/elbo.png", both, f"ELBO ({NATS})")
+    both += marks(results, reported, ["002-vae-elbo"], "epochs")
+    figures.zoomed(out / "figures/vae/elbo.png", both, f"ELBO ({NATS})")
     tested = [run for run, split in splits.items() if split == "test"]
     return about(plans) + (f" Without a validation split, on the test split: {', '.join(tested)}." if tested else "")
 
@@ -174,10 +188,9 @@ def _printed(results: Results, reported: Reported, out: Path) -> dict[str, Any] 
         return None
     theirs, ours = dict(enumerate(row.value, 1)), dict(enumerate(found.value, 1))
     same = found.facts["data"] == row.protocol["data"]
-    dots = {"color": style.REPORTED, "linestyle": "", "marker": "o", "markersize": 3}
-    shown = [Curve("report 001", pd.DataFrame({"001": theirs}), dots)] if same else []
+    shown = [Curve("report 001", pd.DataFrame({"001": theirs}), style.DOTS)] if same else []
     path = out / "figures/vae/printed_elbo.png"
-    figures.curves(path, [*lines(results, [plan], "valid_elbo", -1), *shown], f"validation -ELBO ({NATS})")
+    figures.zoomed(path, [*lines(results, [plan], "valid_elbo", -1), *shown], f"validation -ELBO ({NATS})")
     return {
         "run": plan.run,
         "data": found.facts["data"],
@@ -193,7 +206,7 @@ def _counts(metrics: dict[str, Any]) -> list[str]:
     return sorted(metrics["mean"]["log_likelihood"], key=int)
 
 
-def _likelihood(results: Results, plans: Sequence[Plan], metrics: dict[str, Any], out: Path) -> str:
+def _likelihood(results: Results, reported: Reported, plans: Sequence[Plan], metrics: dict[str, Any], out: Path) -> str:
     """Plot the estimate of log p(x) against the number of importance samples; name images and data sets."""
     with style.chart(out / "figures/vae/log_likelihood.png") as axes:
         for n, plan in enumerate(plans):
@@ -203,6 +216,8 @@ def _likelihood(results: Results, plans: Sequence[Plan], metrics: dict[str, Any]
             values, errors = ([estimate[key] for estimate in estimates] for key in ("value", "standard_error"))
             look = {"marker": "o", "markersize": 3, "capsize": 2, **line(results, plan)}
             axes.errorbar(ks, values, errors, label=plan.run, **look)
+        for mark in marks(results, reported, ESTIMATES, "K"):
+            axes.plot(mark.values.index, mark.values.iloc[:, 0], label=mark.label, **mark.look)
         axes.set_xscale("log")
         every = sorted({int(k) for plan in plans for k in _counts(metrics[plan.run])})
         axes.set_xticks(every, [str(k) for k in every])
