@@ -133,7 +133,7 @@ def _values(
         "outcome_words": OUTCOME_WORDS,
         "rows": rows,
         "compared": {line["row"].id: line for line in rows},
-        "common": {letter: _deviations(pairs) for letter, pairs in common.items()},
+        "common": {letter: _deviations(pairs) for letter, pairs in sorted(common.items()) if pairs},
         "parts": {
             "measurements": [line for line in rows if not line["row"].echoed],
             "inputs": [line for line in rows if line["row"].echoed],
@@ -158,14 +158,14 @@ def _rendered(environment: Environment, written: Mapping[str, Content], name: st
 
 
 def _common(reported: Reported, rows: Sequence[Row], found: Mapping[str, Found | None]) -> dict[str, tuple[Any, Any]]:
-    """Return what differs from the report in every run that measures one of the rows of an experiment."""
-    pairs = [
-        numbers.deviations(reported.conditions(row), ours.facts)
-        for row in rows
-        if not row.echoed and (ours := found[row.id])
-    ]
-    first = pairs[0] if pairs else {}
-    return {key: pair for key, pair in first.items() if all(other.get(key) == pair for other in pairs)}
+    """Return the conditions of an experiment's rows in which our runs differ from them all, and always alike."""
+    pairs: dict[str, list[tuple[Any, Any] | None]] = {}
+    for row in rows:
+        if not row.echoed and (ours := found[row.id]):
+            other = numbers.deviations(conditions := reported.conditions(row), ours.facts)
+            for key in conditions:
+                pairs.setdefault(key, []).append(other.get(key))
+    return {key: first for key, (first, *rest) in pairs.items() if first and all(pair == first for pair in rest)}
 
 
 def comparison(

@@ -49,7 +49,7 @@ def test_numbers_on_other_data_are_shown_but_not_compared(project: Project, tmp_
     assert cells[2] == "-95.29"
     assert cells[3].startswith("-95.")
     assert cells[6] == "other data" and "sd" not in cells[4]
-    assert "data binarized_mnist → binarized_digits28" in cells[7]
+    assert "| A, Bernoulli VAE on binarised MNIST | data binarized_mnist → binarized_digits28" in text
     assert table_row(text, "importance samples per image")[6] == "matches"
     assert "| 20 | 100.94 |" in text
 

@@ -178,14 +178,14 @@ def _charts(results: Results, data: str, plans: Sequence[Plan], out: Path) -> li
         ("F28", "linear_kl", [*one, *linear] if linear else [], "test_kl", f"KL ({NATS})",
          "a weight of KL that rises from 0, beside a constant one"),
         ("beta = 0", "zero_reconstruction", [*none, *widest] if none else [], "test_reconstruction", term,
-         "no weight on KL, with a sample and with the mean as latent code, beside the autoencoder of the same size"),
+         "a sample and the mean as latent code, beside the autoencoder of the same size"),
     ]  # fmt: skip
     found = []
     for title, name, shown, column, label, what in charts:
         if shown:
             path, log = f"figures/vae/{name}_{data}.png", name == "linear_kl"
             figures.curves(out / path, lines(results, shown, column), label, log=log)
-            words = f"{what}; {label}{', logarithmic scale' if log else ''}"
+            words = f"{what}{', logarithmic scale' if log else ''}"
             found.append({"path": path, "title": title, "data": data, "words": words, "about": about(shown)})
     return found
 
