@@ -91,7 +91,7 @@ def _fill(out: Path, results: Results, chapters: Sequence[Chapter]) -> None:
     for family, curves in results.curves().items():
         curves.to_csv(out / "curves" / f"{family}.csv", index=False)
     written = {chapter.folder: chapter.write(results, reported, out) for chapter in chapters}
-    letters = [letter for chapter in chapters for letter in chapter.experiments]
+    letters = sorted({letter for chapter in chapters for letter in chapter.experiments})
     values = _values(results, reported, written, letters)
     findings = _environment().get_template("findings.md.j2").render(values)
     environment = _environment(found["path"] for found in FIGURE.finditer(findings))

@@ -14,7 +14,7 @@ LENGTH = {"epochs": "epochs", "steps": "steps", "batch": "images a batch"}
 
 def scope(results: Results, reported: Reported, letters: Iterable[str]) -> list[dict[str, Any]]:
     """Return a row per experiment: its reports, and data, network and length of ours, with theirs where they differ."""
-    return [_row(results, reported, letter) for letter in sorted(letters)]
+    return [_row(results, reported, letter) for letter in letters]
 
 
 def _row(results: Results, reported: Reported, letter: str) -> dict[str, Any]:
@@ -50,6 +50,11 @@ def _training(results: Results, plan: Plan | None) -> Plan | None:
 
 def _compared(experiment: Experiment, plans: list[Plan], key: str) -> str:
     """Return the values that runs have of a setting; behind an arrow where none of them is the report's."""
-    ours = list(dict.fromkeys(str(plan.settings[key]) for plan in plans if key in plan.settings))
+    ours = list(dict.fromkeys(plan.settings[key] for plan in plans if key in plan.settings))
     theirs = experiment.settings.get(key)
-    return (f"{theirs} → " if ours and theirs is not None and str(theirs) not in ours else "") + " or ".join(ours)
+    arrow = f"{_word(theirs)} → " if ours and theirs is not None and theirs not in ours else ""
+    return arrow + " or ".join(map(_word, ours))
+
+
+def _word(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)

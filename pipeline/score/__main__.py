@@ -71,7 +71,7 @@ def score(place: Path, features: Path, device: torch.device, resize: bool = Fals
 def _counted(name: str, beside: int, count: int) -> str:
     if beside == count:
         return ""
-    return f"{name} is of {beside} images, the samples are {count}: the fewer, the larger the Fréchet distance."
+    return f"{name}: from {beside} images, not {count}; the fewer the images, the larger the Fréchet distance."
 
 
 def text(scores: dict[str, Any]) -> str:
