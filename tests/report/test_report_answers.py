@@ -118,4 +118,4 @@ def test_the_repeated_curve_is_a_finding_on_the_reports_data_and_is_shown_once(
     findings = text[text.index("\n## Findings") : text.index("\n## Scope")]
     assert "**The ELBO curve repeats.**" in findings
     assert text.count("](figures/vae/printed_elbo.png)\n") == findings.count("](figures/vae/printed_elbo.png)\n") == 1
-    assert "](figures/vae/printed_elbo.png) is shown under [Findings](#findings)." in text
+    assert "Under [Findings](#findings): [-ELBO beside that of report 001](figures/vae/printed_elbo.png)." in text
