@@ -191,7 +191,7 @@ def test_other_code_is_refused(machines):
     assert f" is at {there}, this run at {here}." in done.stderr and "Traceback" not in done.stderr
     for clone in machines.clones:
         clone.do("git", "pull", "-q")
-    assert f" was at {there} when its worker began" in machines.master.do(*command, check=False).stderr
+    assert f" was at {there} when its worker started" in machines.master.do(*command, check=False).stderr
     assert machines.ran() == {}
 
 
