@@ -45,11 +45,11 @@ def compare(names: list[str], runs: list[str], patterns: list[str], over: Sequen
     read = revisions.read(names or ([revisions.WORKSPACE] if runs else []))
     known = {plan.run for revision in read for plan in revision.plans.values() if plan.output.startswith("scores/")}
     if missing := set(runs) - known:
-        raise UserError(f"{', '.join(sorted(missing))}: no scores of such a run; there are {', '.join(sorted(known))}.")
+        raise UserError(f"{', '.join(sorted(missing))}: no scored run; those are {', '.join(sorted(known))}.")
     groups = scored.groups(read, runs)
     compared = [render.compared(group, patterns, over) for group in groups]
     if patterns and not any(each.rankings for each in compared):
-        raise UserError(f"{', '.join(patterns)}: no such number in what is compared: {', '.join(_numbers(groups))}.")
+        raise UserError(f"{', '.join(patterns)}: no such metric; compared are {', '.join(_numbers(groups))}.")
     return compared
 
 

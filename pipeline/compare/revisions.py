@@ -45,7 +45,7 @@ class Revision:
         self.name, self._files = name, files
         lock = self.read(LOCK)
         if lock is None:
-            raise UserError(f"{name}: no {LOCK} there; nothing has run in it.")
+            raise UserError(f"{name}: has no {LOCK}, so nothing has run there.")
         stages = yaml.load(lock, getattr(yaml, "CSafeLoader", yaml.SafeLoader))["stages"]
         self._inputs = {stage: _checksums(entry, "deps") for stage, entry in stages.items()}
         self._outputs = {stage: _checksums(entry, "outs") for stage, entry in stages.items()}
@@ -75,7 +75,7 @@ class Revision:
                 if PurePosixPath(path).is_relative_to(FOLDER) and (content := self.read(path)) is not None:
                     found[stage] = Plan(**yaml.safe_load(content))
         if not found:
-            raise UserError(f"{self.name}: the cache of DVC has nothing of it; `dvc fetch --all-commits` brings it.")
+            raise UserError(f"{self.name}: its outputs are not in DVC's cache; `dvc fetch --all-commits` fetches them.")
         return found
 
     def output(self, stage: str) -> str:
@@ -92,7 +92,7 @@ class Revision:
             writer = self._writers.get(path)
             if writer is not None:
                 if self._outputs[writer][path] != checksum:
-                    return f"{stage} was last run before {path} was written anew"
+                    return f"{stage} was last run before {path} was rewritten"
                 if why := self.stale(writer):
                     return why
             elif PurePosixPath(path).parts[0] in (str(FOLDER), str(SOURCES)):

@@ -136,7 +136,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def bootstrap(differences: ArrayLike, confidence: float = CONFIDENCE, resamples: int = 10_000, seed: int = 0) -> Bounds:
-    """Return the percentile interval of the mean of differences `(n,)`, one per image, over images drawn anew.
+    """Return the percentile interval of the mean of differences `(n,)`, one per image, over resampled images.
 
     Reference: Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
     """

@@ -72,7 +72,7 @@ def _checked_splits(splits: dict[str, str] | None) -> dict[str, str] | None:
     if splits is None:
         return splits
     if odd := set(splits) - {"train", "valid", "test"}:
-        raise ValueError(f"{', '.join(sorted(odd))}: no split of ours; train, valid and test are")
+        raise ValueError(f"{', '.join(sorted(odd))}: not a split; those are train, valid and test")
     if "train" not in splits:
         raise ValueError("train is missing; it says which of their splits is the training split")
     if len(set(splits.values())) < len(splits):

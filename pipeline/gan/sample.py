@@ -18,7 +18,7 @@ class Sampler:
     Args:
         generator: Maps latents to images as the networks see them; its normalisation is set up here.
         scale: Scale of its pixels.
-        settings: Its arithmetic, and its normalisation: `standing`, by statistics that are taken anew over a number of
+        settings: Its arithmetic, and its normalisation: `standing`, by statistics computed again over a number of
             batches of 64 fresh latents, or `batch`, by those of each batch that is generated.
         latent: Number of latent dimensions.
         random: Source of the latents for the standing statistics.

@@ -13,7 +13,7 @@ $$\mathrm{density} = \frac{1}{k n} \sum_j \sum_i 1[y_j \in B_i], \qquad
 Density and coverage use balls around reference images only, since one outlier among generated images spreads a ball
 over much of the space; density may exceed 1.
 
-These are our own, since torch-fidelity finds the reference's radii anew at every call, holds all distances at once or
+These are our own, since torch-fidelity computes the reference's radii at every call, holds all distances at once or
 computes each of them twice, and has no density and coverage.
 
 References: Kynkäänniemi et al., Improved Precision and Recall Metric for Assessing Generative Models, NeurIPS 2019;

@@ -1,4 +1,4 @@
-"""What a chapter of the report is: a folder with its figures, rules and template, listed in `render.CHAPTERS`."""
+"""What a chapter of the report is: a folder with its figures, rules and templates, listed in `render.CHAPTERS`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ class Content:
     """What one rendering of a chapter comes to.
 
     Args:
-        values: Variables of its template.
+        values: Variables of its templates, which the findings and the answers read too.
         headlines: Its headline numbers for `summary.json`, by a dotted name.
         claims: What became of the reports' claims about its experiments.
         sources: The plans that each of its figures shows, by the figure's path.
@@ -33,15 +33,14 @@ class Chapter:
     """How one chapter is made.
 
     Args:
-        folder: Name of the folder with its template, `chapter.md.j2`.
+        folder: Name of the folder with its templates: `chapter.md.j2` for the report's main part, `appendix.md.j2` for
+            its appendix; either may be missing.
         reads: Files that it reads from the output of each stage, by stage.
         experiments: Letters of the experiments whose reported numbers it answers.
         write: Writes its figures into the `figures/` of the given folder and returns its content.
-        provenance: Whether it says where things come from; it then stands at the end.
     """
 
     folder: str
     reads: Mapping[str, Sequence[str]]
     experiments: tuple[str, ...]
     write: Callable[[Results, Reported, Path], Content]
-    provenance: bool = False

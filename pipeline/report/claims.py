@@ -251,17 +251,17 @@ HERE = {
     "once fails": "holds here in 0 of 1 seed",
 }
 MEANING = {
-    "confirmed": "it holds on the report's own data: by a count or a formula, or over seeds",
-    "confirmed in part": "so does a part of it, and another part does not, or is undecided",
-    "not confirmed": "it does not hold on the report's own data",
-    "undecided": "the seeds do not settle it: zero lies in the interval of a margin",
-    "holds in 1 of 1 seed": "one training confirms nothing of what varies from seed to seed, nor do 0 of 1 refute it:"
+    "confirmed": "holds on the report's own data, by a count or a formula, or over several seeds",
+    "confirmed in part": "a part of it holds; another does not, or is undecided",
+    "not confirmed": "does not hold on the report's own data",
+    "undecided": "the seeds do not settle it: the interval of a margin contains zero",
+    "holds in 1 of 1 seed": "a single training, which varies with the seed, confirms nothing; 0 of 1 refutes nothing:"
     " initial weights that differ by rounding (1e-7) turn some of these verdicts over, see `python -m tools.perturb`",
-    "not tested": "our runs are not the report's: on other data, shorter, or with other settings",
-    "holds here": "a claim about the data of our runs, whatever the report's: it holds, does not, or is undecided",
+    "not tested": "our runs are on other data, shorter, or have other settings",
+    "holds here": "on the data of our runs it holds, does not, or is undecided, whatever it does on the report's",
     LACKING: "the rule needs what our runs do not have",
-    "not run": "no finished run of ours measures it",
-    "answered": "a question of the assignment, no claim: the numbers stand under what we find",
+    "not run": "no finished run measures it",
+    "answered": "a question of the assignment, not a claim; the numbers are under *found*",
 }
 
 
@@ -305,11 +305,16 @@ def assess(
 
 
 def limit(text: Claimed, facts: Sequence[Numbers]) -> str:
-    """Return how runs of which `facts` are known differ from the report's, nothing if they carry its own verdict."""
+    """Return how runs of which `facts` are known differ from the report's, nothing if they carry its own verdict.
+
+    Where the data differ, nothing else is named: no other length or setting would make the verdict possible.
+    """
     conditions = {"data": text.data, **text.conditions} if text.data else text.conditions
     different = [deviations(conditions, dict(known)) for known in facts]
+    if any("data" in other for other in different):
+        return f"claimed of {conditions['data']}"
     reasons = [short] if (short := shortage(text.needs, facts)) else []
-    for key in ["data"] if any("data" in other for other in different) else conditions:
+    for key in conditions:
         if here := sorted({str(other[key][1]) for other in different if key in other}):
             reasons.insert(0, f"{key} is {conditions[key]} in the report, {' or '.join(here)} here")
     return "; ".join(reasons)

@@ -1,4 +1,4 @@
-"""Where the figures and tables of the five reports stand in this one."""
+"""What stands where in the report: its contents, and the figures and tables of the five reports."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -53,6 +53,11 @@ def _places(text: str) -> Iterator[tuple[str, str, str]]:
     for found in FIGURE.finditer(text):
         for name in dict.fromkeys(NAME.findall(found["caption"])):
             yield name, found["path"].removeprefix("figures/").removesuffix(".png"), found["path"]
+
+
+def contents(text: str) -> list[tuple[str, str]]:
+    """Return the headings of the report's parts, each with its anchor."""
+    return [(heading, anchor(heading)) for heading in re.findall(r"^## (.+)$", text, re.MULTILINE)]
 
 
 def anchor(heading: str) -> str:

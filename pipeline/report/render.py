@@ -6,33 +6,34 @@ import os
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.report import reported as numbers
 from pipeline.report.beta_vae import chapter as beta_vae
-from pipeline.report.chapter import Chapter
+from pipeline.report.chapter import Chapter, Content
 from pipeline.report.claims import MEANING as OUTCOME_WORDS
 from pipeline.report.claims import Claim, decided, three
 from pipeline.report.data import chapter as data
 from pipeline.report.dirac import chapter as dirac
 from pipeline.report.flow import chapter as flow
 from pipeline.report.gan import chapter as gan
-from pipeline.report.index import index
+from pipeline.report.index import FIGURE, contents, index
 from pipeline.report.mlp_vae import chapter as mlp_vae
 from pipeline.report.page import page
 from pipeline.report.reported import Found, Mistake, Reported, Row, Value
 from pipeline.report.results import Results
+from pipeline.report.scope import scope
 from pipeline.report.scores import chapter as scores
 from pipeline.report.simsiam import chapter as simsiam
 from pipeline.report.trace import Trace
 from pipeline.report.vae import chapter as vae
 from pipeline.runtime.errors import UserError
-from pipeline.runtime.plan import Plan
 
 CHAPTERS: tuple[Chapter, ...] = (
     vae.CHAPTER, gan.CHAPTER, simsiam.CHAPTER, dirac.CHAPTER, flow.CHAPTER, beta_vae.CHAPTER, mlp_vae.CHAPTER,
@@ -40,6 +41,7 @@ CHAPTERS: tuple[Chapter, ...] = (
 )  # fmt: skip
 """In the order in which the reports' figures are numbered."""
 
+TEMPLATES = Path(__file__).parent
 OUTPUTS = ("report.md", "report.html", "figures", "curves", "summary.json")
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "pillow", "safetensors")
 LONGEST = 6  # numbers of a list that a table's cell spells out
@@ -96,59 +98,98 @@ def _fill(out: Path, results: Results, chapters: Sequence[Chapter]) -> None:
     (out / "curves").mkdir()
     for family, curves in results.curves().items():
         curves.to_csv(out / "curves" / f"{family}.csv", index=False)
+    written = {chapter.folder: chapter.write(results, reported, out) for chapter in chapters}
+    sources = {path: plans for content in written.values() for path, plans in content.sources.items()}
     trace = Trace(results, Path(os.path.relpath(results.root, out.parent)).as_posix())
-    environment = _environment(trace)
-    texts: dict[bool, list[str]] = {False: [], True: []}
-    headlines: dict[str, float] = {}
-    sources: dict[str, Sequence[Plan]] = {}
-    claims: list[Claim] = []
-    for chapter in chapters:
-        content = chapter.write(results, reported, out)
-        text = environment.get_template(f"{chapter.folder}/chapter.md.j2").render(content.values)
-        texts[chapter.provenance].append(text)
-        headlines |= content.headlines
-        sources |= content.sources
-        claims += content.claims
-    claims.sort(key=lambda claim: claim.name)
-    answered = [letter for chapter in chapters for letter in chapter.experiments]
-    rows = [comparison(reported, row, results.find(row.ours)) for row in reported.rows if row.experiment in answered]
-    values = {
-        "chapters": texts[False],
-        "origins": texts[True],
+    letters = sorted({letter for chapter in chapters for letter in chapter.experiments})
+    values = _values(results, reported, written, letters)
+    findings = _environment(trace).get_template("findings.md.j2").render(values)
+    environment = _environment(trace, (found["path"] for found in FIGURE.finditer(findings)))
+    values |= {
+        "findings": findings,
+        "chapters": _rendered(environment, written, "chapter.md.j2"),
+        "appendices": _rendered(environment, written, "appendix.md.j2"),
+    }
+    template = environment.get_template("report.md.j2")
+    # contents and index need the whole report, themselves not included
+    whole = template.render(values, index=[], contents=[])
+    found = index(reported.items, whole, sources, results.finished)
+    text = trace.figures(template.render(values, index=found, contents=contents(whole)), sources)
+    (out / "report.md").write_text(text, encoding="utf-8")
+    (out / "report.html").write_text(page(text, out, environment), encoding="utf-8")
+    headlines = {name: value for content in written.values() for name, value in content.headlines.items()}
+    (out / "summary.json").write_text(json.dumps(headlines, indent=2, sort_keys=True) + "\n")
+
+
+def _values(
+    results: Results, reported: Reported, written: Mapping[str, Content], letters: Sequence[str]
+) -> dict[str, Any]:
+    """Return what the report's own templates read: claims, numbers beside ours, and all that the chapters have."""
+    claims = sorted((claim for content in written.values() for claim in content.claims), key=lambda claim: claim.name)
+    answered = [row for row in reported.rows if row.experiment in letters]
+    found = {row.id: results.find(row.ours) for row in answered}
+    common = {
+        letter: _common(reported, [row for row in answered if row.experiment == letter], found) for letter in letters
+    }
+    rows = [comparison(reported, row, found[row.id], common[row.experiment]) for row in answered]
+    return {
+        "of": {folder: content.values for folder, content in written.items()},
+        "scope": scope(results, reported, letters),
         "claims": claims,
+        "named": {claim.name: claim for claim in claims},
+        "held": [claim.name for claim in claims if claim.seeds and set(claim.parts) == {"holds"}],
         "outcomes": Counter(claim.outcome for claim in claims),
         "here": Counter(claim.here for claim in claims if claim.here),
         "decided": sum(decided(claim) for claim in claims),
         "outcome_words": OUTCOME_WORDS,
         "rows": rows,
+        "compared": {line["row"].id: line for line in rows},
+        "common": {letter: _deviations(pairs) for letter, pairs in sorted(common.items()) if pairs},
         "parts": {
             "measurements": [line for line in rows if not line["row"].echoed],
-            "inputs (settings and sizes of data sets, which ours repeat)": [
-                line for line in rows if line["row"].echoed
-            ],
+            "inputs": [line for line in rows if line["row"].echoed],
         },
         "errors": [(error, evidence(error, claims, rows, results)) for error in reported.errors],
         "reported": reported,
         "meaning": numbers.MEANING,
-        "unanswered": Counter(row.experiment for row in reported.rows if row.experiment not in answered),
+        "unanswered": Counter(row.experiment for row in reported.rows if row.experiment not in letters),
+        "references": references(),
         "missing": results.missing,
         "plans": [
             (plan, hashlib.sha256((results.root / plan.path).read_bytes()).hexdigest()[:12]) for plan in results.planned
         ],
         "versions": {"Python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     }
-    template = environment.get_template("report.md.j2")
-    # the index needs the whole report, itself not included
-    whole = template.render(values, index=[])
-    found = index(reported.items, whole, sources, results.finished)
-    text = trace.figures(template.render(values, index=found), sources)
-    (out / "report.md").write_text(text, encoding="utf-8")
-    (out / "report.html").write_text(page(text, out, environment), encoding="utf-8")
-    (out / "summary.json").write_text(json.dumps(headlines, indent=2, sort_keys=True) + "\n")
 
 
-def comparison(reported: Reported, row: Row, found: Found | None) -> dict[str, Any]:
-    """Return one row of table T03 in words."""
+def _rendered(environment: Environment, written: Mapping[str, Content], name: str) -> list[str]:
+    """Return the part of the report that each chapter's template of this name makes, where it has one."""
+    there = {folder: f"{folder}/{name}" for folder in written if (TEMPLATES / folder / name).is_file()}
+    return [environment.get_template(path).render(written[folder].values) for folder, path in there.items()]
+
+
+def _common(reported: Reported, rows: Sequence[Row], found: Mapping[str, Found | None]) -> dict[str, tuple[Any, Any]]:
+    """Return the conditions of an experiment's rows in which our runs differ from them all, and always alike."""
+    pairs: dict[str, list[tuple[Any, Any] | None]] = {}
+    for row in rows:
+        if not row.echoed and (ours := found[row.id]):
+            other = numbers.deviations(conditions := reported.conditions(row), ours.facts)
+            for key in conditions:
+                pairs.setdefault(key, []).append(other.get(key))
+    return {key: first for key, (first, *rest) in pairs.items() if first and all(pair == first for pair in rest)}
+
+
+def comparison(
+    reported: Reported, row: Row, found: Found | None, common: Mapping[str, tuple[Any, Any]]
+) -> dict[str, Any]:
+    """Return one row of table T03 in words.
+
+    Args:
+        reported: The reports.
+        row: The number that one of them states.
+        found: Ours.
+        common: What differs in all rows of the experiment, and is not repeated in each.
+    """
     conditions = reported.conditions(row)
     other = numbers.deviations(conditions, found.facts) if found else {}
     metric = row.ours.metric if row.ours else None
@@ -157,6 +198,8 @@ def comparison(reported: Reported, row: Row, found: Found | None) -> dict[str, A
     gap = numbers.difference(row, found) if found and not name else None
     verdict = numbers.verdict(row, conditions, found, reported.experiments[row.experiment].allows)
     apart = numbers.deviation(row, found) if found and not verdict.startswith("other") else None
+    shown = {key: value for key, value in conditions.items() if key in row.protocol and key not in other}
+    own = {key: pair for key, pair in other.items() if key not in common}
     return {
         "row": row,
         "theirs": words(row.value) + (f" ({row.means})" if row.means else ""),
@@ -164,8 +207,7 @@ def comparison(reported: Reported, row: Row, found: Found | None) -> dict[str, A
         "difference": "" if gap is None else _difference(row, gap, apart),
         "verdict": verdict,
         "accepted": _accepted(row, found) if found else "",
-        "protocol": _protocol(row, conditions, other),
-        "data": _protocol(row, {"data": conditions["data"]}, other) if "data" in other else "",
+        "protocol": "; ".join([*(f"{key} {value}" for key, value in shown.items()), *_deviations(own)]),
     }
 
 
@@ -180,10 +222,22 @@ def evidence(error: Mistake, claims: Sequence[Claim], rows: Sequence[dict[str, A
     ]
     numbers_of_ours = {name: results.find(place) for name, place in error.ours.items()}
     found += [f"{name}: {words(number.value, digits=4)}" for name, number in numbers_of_ours.items() if number]
-    for claim in (named[name] for name in error.claims if name in named):
-        verdict = claim.verdict_here or claim.verdict
-        found.append(f"{claim.name} {verdict}" + (f" ({claim.found})" if claim.found else ""))
-    return found
+    bearing = [named[name] for name in error.claims if name in named]
+    return [
+        *found,
+        *(f"[{claim.name}](#{claim.name.lower()}) {claim.verdict_here or claim.verdict}" for claim in bearing),
+    ]
+
+
+def references() -> dict[str, dict[str, str]]:
+    """Return who, title and link of every paper that the report cites, by key."""
+    papers: dict[str, dict[str, str]] = yaml.safe_load((TEMPLATES / "references.yaml").read_text())
+    return papers
+
+
+def _deviations(pairs: Mapping[str, tuple[Any, Any]]) -> list[str]:
+    """Return in words what the report has and what our run has instead."""
+    return [f"{key} {theirs} → {ours}" for key, (theirs, ours) in pairs.items()]
 
 
 def _difference(row: Row, gap: float, apart: float | None) -> str:
@@ -191,12 +245,6 @@ def _difference(row: Row, gap: float, apart: float | None) -> str:
     if isinstance(row.value, list):
         return f"at most {gap:.3g}" + (f" (at most {apart:.1f} sd)" if apart is not None else "")
     return f"{gap:+.3g}" + (f" ({apart:+.1f} sd)" if apart is not None else "")
-
-
-def _protocol(row: Row, conditions: dict[str, Any], other: dict[str, tuple[Any, Any]]) -> str:
-    """Name the report's protocol, and after an arrow what our run did otherwise."""
-    shown = {key: value for key, value in conditions.items() if key in row.protocol or key in other}
-    return "; ".join(f"{key} {value}" + (f" → {other[key][1]}" if key in other else "") for key, value in shown.items())
 
 
 def _accepted(row: Row, found: Found) -> str:
@@ -252,14 +300,30 @@ def cell(text: object) -> str:
     return " ".join(str(text).split()).replace("|", "\\|").replace("<", "&lt;")
 
 
-def _environment(trace: Trace) -> Environment:
+def _environment(trace: Trace, opening: Iterable[str] = ()) -> Environment:
+    """Return the templates' environment: `"kingma2014" | cite` is a link to a paper, `"C21" | claim` one to a claim.
+
+    Args:
+        trace: Writes where a table comes from, `source({"score_gan": runs})`.
+        opening: Paths of the figures that the findings show: each is shown once, and its chapter links to it.
+    """
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals["source"] = trace
-    environment.filters |= {"cell": cell, "differing": differing, "nats": nats, "three": three, "words": words}
+    papers = references()
+    environment.filters |= {
+        "cell": cell,
+        "cite": lambda key: f"[{papers[key]['who']}]({papers[key]['link']})",
+        "claim": lambda name: f"[{name}](#{name.lower()})",
+        "counts": lambda values: Counter(values).most_common(),
+        "differing": differing,
+        "nats": nats,
+        "three": three,
+        "words": words,
+    }
+    environment.globals |= {"opening": frozenset(opening), "source": trace}
     return environment

@@ -16,13 +16,13 @@ Band = tuple[Number | None, Number | None]
 Verdict = Literal["matches", "differs", "within band", "outside band", "other data", "other settings", "not run"]
 
 MEANING: dict[Verdict, str] = {
-    "matches": "as far from the report's number as the row tolerates, or nearer",
-    "differs": "farther than that",
+    "matches": "differs from the report's number by no more than is accepted",
+    "differs": "differs by more",
     "within band": "inside the band in which a faithful repetition falls",
-    "outside band": "not inside it",
-    "other data": "our run used another data set: the difference is shown, without a verdict",
-    "other settings": "our run used the same data set but other settings: the difference is shown, without a verdict",
-    "not run": "no finished run of ours measures it",
+    "outside band": "outside that band",
+    "other data": "our run used another data set, so that the difference has no verdict",
+    "other settings": "the same data set but other settings, so that the difference has no verdict",
+    "not run": "no finished run measures it",
 }
 
 

@@ -75,7 +75,7 @@ def _elsewhere(options: argparse.Namespace, plans: list[Plan]) -> None:
         cluster = Cluster(options.dask, uncached, options.jobs)
         todo, done = _ask(options.targets)
         if done and subprocess.run(["dvc", "--wait-for-lock", "push", "--run-cache", *done], check=False).returncode:
-            raise UserError("DVC cannot push what is done already, and the workers would do it again.")
+            raise UserError("DVC cannot push the finished outputs, which the workers would compute again.")
     # Every clone makes the plan itself: DVC's run cache has no place for an output that persists. And none finds in a
     # remote what is left to git, the report's summary: such stages are for the `dvc repro` at the end, here.
     todo = todo.subgraph(set(todo) - {graph.PLAN, *uncached.values()})

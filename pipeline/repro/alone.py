@@ -17,6 +17,6 @@ def alone() -> Iterator[int]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("another run is going on in this checkout, or being stopped; waiting for it", file=sys.stderr)
+            print("another run is active in this checkout, or being stopped; waiting for it", file=sys.stderr)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield lock.fileno()

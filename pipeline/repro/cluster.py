@@ -32,7 +32,7 @@ class Cluster:
 
     Args:
         address: Address of the scheduler, `tls://10.0.0.1:8786`.
-        uncached: Files that DVC leaves to git, and every run writes anew.
+        uncached: Files that DVC leaves to git, and every run rewrites.
         jobs: How many stages may be given out at once; without a number as many as there are workers now.
 
     Raises:
@@ -46,7 +46,7 @@ class Cluster:
         own = (str(PARAMS), "dvc.lock", *uncached)  # may differ: one is sent, the others written
         self._order = (revision(Path(), *own), PARAMS.read_text(), own)
         if not self._order[0].isalnum():
-            raise UserError(f"This is {self._order[0]}: other clones can follow a commit only. params.yaml is sent.")
+            raise UserError(f"This is {self._order[0]}: other clones can only follow a commit, and get params.yaml.")
         try:
             self._client = Client(address, set_as_default=False)
         except (OSError, TypeError, ValueError) as error:  # away, no certificate, no address
@@ -93,7 +93,7 @@ class Cluster:
                 if self._client.nthreads():
                     since = time.monotonic()
                 elif time.monotonic() > since + PATIENCE:
-                    raise UserError(f"no worker of {self._address} for {PATIENCE:.0f} s") from None
+                    raise UserError(f"{self._address} has had no worker for {PATIENCE:.0f} s") from None
 
     def __enter__(self) -> "Cluster":
         return self
@@ -121,7 +121,7 @@ def bring(stage: str, commit: str, text: str, own: Collection[str]) -> tuple[str
     if found != commit:
         raise UserError(f"{here} is at {found}, this run at {commit}.")
     if commit != COMMIT:
-        raise UserError(f"{here} was at {COMMIT} when its worker began: start the worker again.")
+        raise UserError(f"{here} was at {COMMIT} when its worker started: restart the worker.")
     with alone() as lock, Workers(ONE, lock) as workers, _wanted(workers):
         repair()
         drop_damaged(graph.cache())

@@ -49,12 +49,12 @@ def _repo() -> Iterator[Repo]:
         with Repo() as repo:
             yield repo
     except LockError:
-        raise UserError("another DVC is at work in this checkout; rerun the same command when it has ended.") from None
+        raise UserError("another DVC process is running in this checkout; rerun this command when it ends.") from None
     except DvcException as error:
         reason = next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)
         raise UserError(
             f"DVC cannot read this checkout: {reason.rstrip('.')}. `git diff dvc.yaml dvc.lock` shows what has changed"
-            " in its files, and `git checkout` with the name of a file takes it back; `make doctor` looks at the rest."
+            " in its files, and `git checkout FILE` restores one of them; `make doctor` looks at the rest."
         ) from None
 
 

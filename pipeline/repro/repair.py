@@ -74,7 +74,7 @@ def _repair_locks(file: Path) -> list[str]:
 
 def _is_alive(process: int, since: float) -> bool:
     # DVC asks only whether the number is in use: also that of a zombie whose parent never waits for it, as in a
-    # container without an init, and one that was given anew since the lock was written.
+    # container without an init, and one that was reused since the lock was written.
     try:
         found = psutil.Process(process)
         return bool(found.status() != psutil.STATUS_ZOMBIE and found.create_time() <= since)

@@ -24,7 +24,7 @@ class Adam:
 
     Args:
         parameters: The parameters that are trained, in a fixed order and on one device.
-        lr: Learning rate. It may be set anew between steps; on a GPU it lies there, where a recorded step reads it.
+        lr: Learning rate. It may be changed between steps; on a GPU it lies there, where a recorded step reads it.
         betas: Decay rates of the two moments of the gradient.
         weight_decay: Multiple of the parameter that is added to its gradient (L2 regularisation).
     """

@@ -42,7 +42,7 @@ def listing(script: str) -> Listing:
     """Return a checksum of `script` and of each module that it imports, and the versions of the packages that compute.
 
     A checksum is that of what Python runs, the syntax tree: another wording of a comment or docstring is the same
-    module and trains nothing anew.
+    module and trains nothing again.
 
     `plan` writes them to `sources/<stage>.yaml`, through which a stage depends on them. As lists in dvc.yaml they would
     have to be kept by hand, and make up two thirds of dvc.lock, which DVC reads and writes at every stage. What follows
@@ -70,7 +70,7 @@ def verify(stage: str) -> None:
     """Make sure that the modules and packages which a stage runs are those that DVC will record.
 
     A stage does so before it starts and before its output moves into place. A list that is not right is removed, so
-    that DVC finds `plan` changed and makes it anew.
+    that DVC finds `plan` changed and makes it again.
 
     Raises:
         UserError: If one changed after `plan` had listed them.

@@ -45,7 +45,7 @@ def write(model: Generator[Any], count: int, seed: int, folder: Path) -> str:
         UserError: If something lies in the folder: it would be taken for samples.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder}: not an empty folder; name a new one.")
+        raise UserError(f"{folder}: not an empty folder; choose a new one.")
     found = {name: samples.cpu() for name, samples in model.sample(count, seed).items()}
     folder.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, Any] = {name: samples.numpy() for name, samples in found.items()}

@@ -131,7 +131,7 @@ class SimSiamTrainee:
 def sgd(model: SimSiam, optimiser: Optimiser, rate: float) -> torch.optim.SGD:
     """Return the optimiser of a network; its first group is the encoder, its second, maybe empty, the predictor.
 
-    On a GPU each group's learning rate is a tensor, which a recorded step reads anew.
+    On a GPU each group's learning rate is a tensor, which a recorded step reads each time.
     """
     encoder = [*model.backbone.parameters(), *model.projector.parameters()]
     device, groups = encoder[0].device, []

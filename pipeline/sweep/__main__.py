@@ -31,7 +31,7 @@ def main() -> None:
     except UserError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        print("interrupted; what runs goes on: `dvc queue status` shows it, `dvc queue stop --kill` ends it")
+        print("interrupted; queued experiments go on: `dvc queue status` shows them, `dvc queue stop --kill` ends them")
         sys.exit(130)
 
 

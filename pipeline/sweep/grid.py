@@ -67,7 +67,7 @@ def plan(base: Any, swept: Sequence[Overrides], seeds: Sequence[int] = ()) -> Sw
     plans = {_name(overrides): _expand(base, overrides) for overrides in swept}
     reached = _reached(list(plans.values()))
     if not reached:
-        raise UserError("no stage differs between these experiments: no run uses what is swept, or has its own value.")
+        raise UserError("these experiments do not differ: no run uses what is swept, or each sets its own value.")
     trainings = _trainings(plans, reached)
     own = {f"{family}.runs.{run}.seeds": f"[{','.join(map(str, seeds))}]" for family, run in trainings if seeds}
     experiments = {_name(overrides): {**overrides, **own} for overrides in swept}
@@ -96,7 +96,7 @@ def _expand(base: Any, overrides: Overrides) -> list[Plan]:
         for name in path:
             place = place.get(name) if isinstance(place, Mapping) else None
         if not isinstance(place, dict):
-            raise UserError(f"{key}: params.yaml has no such place.")
+            raise UserError(f"{key}: no such key in params.yaml.")
         place[last] = _value(text)
     try:
         return params.expand(content)

@@ -57,9 +57,9 @@ def test_runs_of_one_commit_with_intervals_over_images(made):
     ("arguments", "message"),
     [
         (["nobody"], "error: nobody: no such experiment, branch, tag or commit"),
-        (["HEAD", "--runs", "a,c"], "error: c: no scores of such a run; there are a, b"),
-        (["HEAD", "--runs", "a,b", "--metric", "fid"], "error: fid: no such number"),
-        (["HEAD~1"], "error: HEAD~1: no dvc.lock there"),
+        (["HEAD", "--runs", "a,c"], "error: c: no scored run; those are a, b"),
+        (["HEAD", "--runs", "a,b", "--metric", "fid"], "error: fid: no such metric"),
+        (["HEAD~1"], "error: HEAD~1: has no dvc.lock"),
     ],
 )
 def test_what_cannot_be_compared_is_said(made, arguments, message):

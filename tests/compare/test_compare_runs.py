@@ -95,7 +95,7 @@ def test_scores_of_earlier_weights_are_left_out_and_said():
     (group,) = scored.groups([before.revision("a"), after.revision("b"), third.revision("c")])
     assert list(group.members) == ["a", "c"]
     assert group.notes == [
-        "b is left out: its scores are stale: score_gan@main was last run before models/gan/main was written anew."
+        "b is left out: its scores are stale: score_gan@main was last run before models/gan/main was rewritten."
     ]
 
 
@@ -147,7 +147,7 @@ def test_what_is_not_in_the_cache_says_how_to_get_it():
     revision = state.revision("old")
     for path in [path for path in state.files if path.startswith("plan/")]:
         del state.files[path]
-    with pytest.raises(UserError, match="old: the cache of DVC has nothing of it; `dvc fetch"):
+    with pytest.raises(UserError, match="old: its outputs are not in DVC's cache; `dvc fetch"):
         scored.groups([revision])
     with pytest.raises(UserError, match="nothing has run"):
         Revision("empty", State())

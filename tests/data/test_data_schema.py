@@ -75,7 +75,7 @@ def test_classes_may_be_written_as_numbers():
             "data.x.sha256: 'abc' is not a sha256; `python -m pipeline.data.checksum PATH`",
         ),
         ("x", {**OWN, "splits": {"test": "val"}}, "data.x.splits: train is missing"),
-        ("x", {**OWN, "splits": {"train": "train", "val": "val"}}, "data.x.splits: val: no split of ours"),
+        ("x", {**OWN, "splits": {"train": "train", "val": "val"}}, "data.x.splits: val: not a split"),
         ("x", {**OWN, "splits": {"train": "a", "test": "a"}}, "uses a split twice"),
         ("x", {**OWN, "test_share": 1.0}, "data.x.test_share: 1.0 is not less than 1"),
         ("x", {**OWN, "source": "folder"}, "data.x.size: missing"),

@@ -238,7 +238,7 @@ def test_short_runs_and_other_data_carry_no_verdict_on_what_needs_scale() -> Non
     assert short.verdict_here == "holds here in 1 of 1 seed, on cifar10"
     other = dict.fromkeys(DATA, "shapes32")
     elsewhere = assessed("C40", data=other, **REPORTED)
-    assert elsewhere.apart == "data is cifar10 in the report, shapes32 here"
+    assert elsewhere.apart == "claimed of cifar10"
     assert elsewhere.verdict_here == "holds here in 1 of 1 seed, on shapes32"
     noise = assessed("C40", data=other, covered=40, **REPORTED)
     assert noise.verdict_here == f"not testable at this scale: 40 {COVERED}, at least 75 needed"

@@ -121,4 +121,4 @@ def test_another_dvc_at_work_is_a_sentence(project):
     with lock:
         done = project.do(*project.runner("--jobs", "2"), check=False)
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "another DVC is at work in this checkout; rerun the same command" in done.stderr
+    assert "another DVC process is running in this checkout; rerun this command" in done.stderr

@@ -50,8 +50,8 @@ def test_without_seeds_the_trainings_are_left_alone():
     [
         ("gan.penalty=none,r7", "with gan.penalty=r7, params.yaml cannot be run:\n.*r7"),
         ("gan.penalyt=none,r1", "with gan.penalyt=none, params.yaml cannot be run"),
-        ("gan.runs.nobody.penalty=none,r1", "gan.runs.nobody.penalty: params.yaml has no such place"),
-        ("gan.penalty=r1", "no stage differs"),
+        ("gan.runs.nobody.penalty=none,r1", "gan.runs.nobody.penalty: no such key in params.yaml"),
+        ("gan.penalty=r1", "these experiments do not differ"),
     ],
 )
 def test_what_cannot_be_run_is_refused(text, message):

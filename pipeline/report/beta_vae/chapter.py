@@ -188,7 +188,7 @@ def _charts(results: Results, reported: Reported, data: str, plans: Sequence[Pla
         ("F28", "linear_kl", [*one, *linear] if linear else [], "test_kl", f"KL ({NATS})",
          "a weight of KL that rises from 0, beside a constant one"),
         ("beta = 0", "zero_reconstruction", [*none, *widest] if none else [], "test_reconstruction", term,
-         "no weight on KL, with a sample and with the mean as latent code, beside the autoencoder of the same size"),
+         "a sample and the mean as latent code, beside the autoencoder of the same size"),
     ]  # fmt: skip
     found = []
     for title, name, shown, column, label, what in charts:
@@ -197,7 +197,7 @@ def _charts(results: Results, reported: Reported, data: str, plans: Sequence[Pla
             theirs = [f"{TABLE[plan.run]}-{TERMS[column]}" for plan in shown if plan.run in TABLE]
             every = [*lines(results, shown, column), *marks(results, reported, theirs, "epochs")]
             figures.curves(out / path, every, label, log=log)
-            words = f"{what}; {label}{', logarithmic scale' if log else ''}"
+            words = f"{what}{', logarithmic scale' if log else ''}"
             found.append(
                 {"path": path, "title": title, "data": data, "words": words, "about": about(shown), "plans": shown}
             )

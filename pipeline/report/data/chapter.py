@@ -30,4 +30,4 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     return Content({"sets": sets}, {}, sources=sources)
 
 
-CHAPTER = Chapter("data", {"data": ("card.json", "train_images.npy")}, (), write, provenance=True)
+CHAPTER = Chapter("data", {"data": ("card.json", "train_images.npy")}, (), write)
