@@ -5,6 +5,7 @@ report that cannot be rendered is a fault, and its params.yaml is kept.
 """
 
 import argparse
+import contextlib
 import shutil
 import sys
 import time
@@ -57,10 +58,12 @@ class Campaign:
         @seed(number)
         @given(st.data())
         def draw_and_try(drawn: st.DataObject) -> None:
-            if time.monotonic() < self.end:
-                self.attempt(drawn.draw(allowed(self.folder)))
+            if time.monotonic() > self.end:
+                raise KeyboardInterrupt  # as by Ctrl-C: what was counted until then is told
+            self.attempt(drawn.draw(allowed(self.folder)))
 
-        draw_and_try()
+        with contextlib.suppress(KeyboardInterrupt):
+            draw_and_try()
 
     def attempt(self, content: Params) -> None:
         """Run one, and take note."""
