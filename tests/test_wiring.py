@@ -74,6 +74,8 @@ def test_a_module_that_cannot_be_read_is_the_users_to_repair(tmp_path, monkeypat
 
 def test_packages_hold_no_code_that_a_dependency_list_would_miss():
     for package in [*ROOT.glob("pipeline/**/__init__.py"), ROOT / "stages/__init__.py"]:
+        if str(package.relative_to(ROOT)) in sources.EXEMPT:
+            continue
         statements = ast.parse(package.read_text()).body
         assert all(isinstance(node, ast.Expr) for node in statements), f"{package} holds more than a docstring"
 

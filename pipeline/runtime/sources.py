@@ -21,6 +21,7 @@ PACKAGES = {name: name for name in ("torch", "torchvision", "numpy", "scipy")} |
 """Packages that compute, another version of which may give another result, and the distributions they come from."""
 
 EXEMPT = {
+    "stages/__init__.py": "how often Python looks for garbage",
     "stages/job.py": "reads the plan file, takes locks and moves the output into place; computes nothing",
     "pipeline/runtime/context.py": "device, scratch folder and log of a computation",
     "pipeline/runtime/errors.py": "errors that are shown as a sentence, without a traceback",
