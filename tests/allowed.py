@@ -225,7 +225,7 @@ def allowed(draw: st.DrawFn, folder: Path) -> Params:
         if isinstance(family, Family):
             content[section]["runs"] = {}
             names = draw(st.lists(st.sampled_from([*usual[section]["runs"], "other"]), max_size=2, unique=True))
-            for name, run in zip(names, (draw(_run(family, content, sets)) for _ in names), strict=True):
+            for name, run in zip(names, (draw(_run(family, content, sets, folder)) for _ in names), strict=True):
                 content[section]["runs"] |= {} if run is None else {name: run}
     games = draw(st.sets(st.sampled_from(sorted(usual["dirac"]["games"])), min_size=1, max_size=3))
     content["dirac"]["games"] = {name: usual["dirac"]["games"][name] for name in sorted(games)}
@@ -236,8 +236,10 @@ def allowed(draw: st.DrawFn, folder: Path) -> Params:
 
 
 @st.composite
-def _run(draw: st.DrawFn, family: Family, content: Params, sets: Mapping[str, DataSet]) -> Params | None:
+def _run(draw: st.DrawFn, family: Family, content: Params, sets: Mapping[str, DataSet], folder: Path) -> Params | None:
     """Draw a run of a family that can be carried out with what there is, `None` where none can."""
+    if family.own is not None:
+        return draw(_theirs(content, sets, folder))
     if "data" not in family.names:
         return {}
     suited = {name: own for name, each in sets.items() if (own := each.suits(family.name)) is not None}
@@ -252,6 +254,18 @@ def _run(draw: st.DrawFn, family: Family, content: Params, sets: Mapping[str, Da
     chosen = draw(st.sampled_from(possible))
     named = {key: draw(st.sampled_from(options)) for key, options in there[chosen].items()}
     return {"data": chosen, **named, **suited[chosen]}
+
+
+@st.composite
+def _theirs(draw: st.DrawFn, content: Params, sets: Mapping[str, DataSet], folder: Path) -> Params | None:
+    """Draw other people's samples for one of the evaluators: images of the kind that it knows, in an array."""
+    evaluators = content["features"]["runs"]
+    if not evaluators:
+        return None
+    name = draw(st.sampled_from(sorted(evaluators)))
+    place = folder / f"theirs_{name}.npz"
+    np.savez(place, _images(np.random.default_rng(1), sets[evaluators[name]["data"]].shape, "train", ["train"])[0])
+    return {"features": name, "path": str(place), "sha256": checksum.of(place)}
 
 
 @dataclass

@@ -73,14 +73,20 @@ def test_a_change_reaches_exactly_what_depends_on_it(checkout, hyperparameter, e
 )
 def test_a_changed_module_reaches_the_stages_that_import_it(checkout, module, expected):
     file = checkout.folder / module
-    comment = "{# changed #}" if file.suffix == ".j2" else "# changed\n"
-    file.write_text(file.read_text() + comment)
+    change = "{# changed #}" if file.suffix == ".j2" else "CHANGED = True\n"
+    file.write_text(file.read_text() + change)
     assert checkout.repro() == {"plan"} | expected
+
+
+def test_another_comment_or_docstring_reaches_no_stage(checkout):
+    file = checkout.folder / "pipeline/vae/train.py"
+    file.write_text(f'"""Another docstring."""\n# and a comment\n{file.read_text()}')
+    assert checkout.repro() == {"plan"}
 
 
 def test_a_stage_does_not_run_modules_that_the_plan_has_not_seen(checkout):
     file = checkout.folder / "pipeline/vae/objective.py"
-    file.write_text(file.read_text() + "# changed\n")
+    file.write_text(file.read_text() + "CHANGED = True\n")
     refused = checkout.run("dvc", "repro", "--single-item", "--force", "train_vae@a", check=False)
     assert refused.returncode != 0
     assert "pipeline/vae/objective.py has changed since `plan` was run" in refused.stdout + refused.stderr

@@ -42,8 +42,12 @@ class CompleteEvaluator(Evaluator):
 
     def protocol(self, images: int) -> dict[str, Any]:
         """Return in words how the scores of a number of generated `images` come about."""
-        words = f"balls around reference images alone, to the {NEIGHBOURS}th nearest neighbour"
-        return {**super().protocol(images), "density_coverage": words}
+        reach = "balls around images that reach their k-th nearest neighbour among the others"
+        return {
+            **super().protocol(images),
+            "precision_recall": f"{reach}, k = {self.scoring.neighbours}",
+            "density_coverage": f"{reach}, k = {NEIGHBOURS}, around reference images alone",
+        }
 
 
 def load(folder: Path, device: torch.device, shape: Sequence[int]) -> CompleteEvaluator:

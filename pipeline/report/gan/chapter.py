@@ -47,7 +47,6 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         "evaluators": {
             plan.run: results.metrics(plan) for plan in results.plans("score_real") if plan.run in evaluators.values()
         },
-        "neighbours": {plan.run: plan.settings["neighbours"] for plan in results.plans("features")},
         "evaluator": evaluators,
         "game": {run.name: run.game for run in runs},
         "relations": {run.name: _relation(run, seeds[run.name]) for run in runs},
