@@ -7,10 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
-from pipeline.config import params
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plan import Plan
 from pipeline.tracking import records
@@ -60,7 +56,7 @@ def _committed(root: Path) -> tuple[str, list[Plan]]:
     try:
         text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         return text, _expanded(text)
-    except (OSError, subprocess.CalledProcessError, YAMLError, UserError):
+    except (OSError, subprocess.CalledProcessError, UserError):
         return "", []
 
 
@@ -68,19 +64,28 @@ def _edited(text: str, root: Path) -> set[str]:
     """Return the names of the hyperparameters whose values in params.yaml are not those in `text`."""
     try:
         was, now = _leaves(_parsed(text)), _leaves(_parsed((root / "params.yaml").read_text()))
-    except (OSError, YAMLError):
+    except (OSError, UserError):
         return set()
     return {path[-1] for path in was.keys() | now.keys() if was.get(path) != now.get(path)}
 
 
 @cache
 def _expanded(text: str) -> list[Plan]:
+    from pipeline.config import params  # schemas, which a stage does not load
+
     return params.expand(_parsed(text))
 
 
 @cache
 def _parsed(text: str) -> Any:
-    return YAML(typ="safe", pure=True).load(text)
+    """Return the content of a params.yaml, as DVC reads it."""
+    from ruamel.yaml import YAML  # no stage loads it
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise UserError(f"params.yaml: {error}") from None
 
 
 def _leaves(tree: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:

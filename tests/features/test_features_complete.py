@@ -47,7 +47,7 @@ def test_density_and_coverage_are_those_of_the_definition():
     assert density > 0 and 0 < coverage < 1
     assert list(found)[-4:] == ["precision", "recall", "density", "coverage"]
     protocol = made.protocol(30)
-    assert protocol["names"]["coverage"] == "coverage" and f"the {NEIGHBOURS}th nearest" in protocol["density_coverage"]
+    assert protocol["names"]["coverage"] == "coverage" and f"k = {NEIGHBOURS}" in protocol["density_coverage"]
 
 
 @pytest.fixture

@@ -167,7 +167,7 @@ def test_server_stopped_in_mid_training_is_brought_level_afterwards(trainings, s
         assert "1 run recorded, 1 new" in sync(checkout, server)
     expected = quiet.record()
     assert disturbed.record() == expected
-    assert quiet.points() == EPOCHS and "history.csv" in expected[STAGE][-1]
+    assert quiet.points() == EPOCHS and "history.csv" in expected["train a"][-1]
     assert "1 run recorded, 0 new" in sync(trainings[0], disturbed)
     assert disturbed.record() == expected
 
