@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from pipeline.runtime import history, lineage
+from pipeline.runtime import history
 from pipeline.runtime.plan import Plan, read_all
 from pipeline.tracking.store import Points, metric_name
 
@@ -191,6 +191,8 @@ def identity(plan: Plan, digest: str) -> dict[str, str]:
 
 def parameters(plan: Plan, planned: Iterable[Plan]) -> dict[str, str]:
     """Return all hyperparameters that a stage depends on as MLflow parameters, by their names in params.yaml."""
+    from pipeline.runtime import lineage  # which a stage does not run
+
     return words(lineage.hyperparameters(plan, planned))
 
 
