@@ -26,6 +26,7 @@ from pipeline.repro.ready import run_all
 from pipeline.repro.repair import refuse_conflicts, repair
 from pipeline.repro.watch import Progress, end_of
 from pipeline.repro.workers import StageError, Workers
+from pipeline.runtime.arguments import positive
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plan import Plan
 from pipeline.tracking import usage
@@ -132,20 +133,11 @@ def _interrupt(*_: object) -> NoReturn:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m pipeline.repro", description=__doc__)
     parser.add_argument("targets", nargs="*", help="stages, train_vae@bernoulli or train_vae; all where none is named")
-    parser.add_argument(
-        "--jobs", type=_positive, help="stages at once; by default one for each core, or worker of Dask"
-    )
+    parser.add_argument("--jobs", type=positive, help="stages at once; by default one for each core, or worker of Dask")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--dask", metavar="ADDRESS", help="scheduler of workers on other machines, tcp://10.0.0.1:8786")
-    where.add_argument("--per-gpu", type=_positive, default=1, help="stages at once on each GPU; 1 by default")
+    where.add_argument("--per-gpu", type=positive, default=1, help="stages at once on each GPU; 1 by default")
     return parser.parse_args()
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
 
 
 if __name__ == "__main__":

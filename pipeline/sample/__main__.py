@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from pipeline.report import style
+from pipeline.runtime.arguments import positive
 from pipeline.runtime.device import prepare
 from pipeline.runtime.errors import UserError
 from pipeline.sample.models import Generator, load
@@ -78,19 +79,12 @@ def _scatter(found: dict[str, Tensor], file: Path) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m pipeline.sample", description=__doc__)
     parser.add_argument("model", help="family and run, gan/main; or the folder of an exported model")
-    parser.add_argument("--count", type=_count, default=64, help="number of samples; 64 by default")
+    parser.add_argument("--count", type=positive, default=64, help="number of samples; 64 by default")
     parser.add_argument("--seed", type=int, default=0, help="seed of the latents; 0 by default")
     parser.add_argument("--trained", type=int, help="seed of the training; the first by default")
     parser.add_argument("--best", action="store_true", help="the best stored generator instead of the last one")
     parser.add_argument("--out", type=Path, required=True, help="new folder to write into")
     return parser.parse_args()
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
 
 
 if __name__ == "__main__":
