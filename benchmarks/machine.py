@@ -9,7 +9,7 @@ from types import ModuleType
 
 import torch
 
-from pipeline.tracking.provenance import processor
+from pipeline.tracking.hardware import processor
 
 PEERS = {"normflows": "python -m pip install --no-deps normflows"}
 """Libraries that benchmarks compare with and the project does not need, each with the command that installs it."""

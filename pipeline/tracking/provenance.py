@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pipeline.runtime.plan import read_all
-from pipeline.tracking import usage
+from pipeline.tracking import hardware, usage
 from pipeline.tracking.usage import Usage
 
 FILE = Path("reports/provenance.md")
@@ -24,7 +24,7 @@ def write(root: Path = Path()) -> Path:
     }
     sums = {name: sum(usages, Usage()) for name, usages in stages.items() if usages}
     facts = {
-        "processor": f"{processor()}, {os.cpu_count()} cores",
+        "processor": f"{hardware.processor()}, {os.cpu_count()} cores",
         "memory": f"{_memory():.1f} GiB",
         "accelerator": _accelerators(),
         "system": platform.platform(),
@@ -42,11 +42,11 @@ def write(root: Path = Path()) -> Path:
         *(f"| {name} | {value} |" for name, value in facts.items()),
         "",
         "Time and memory of each stage that this checkout has run itself, in all processes that it was continued in:"
-        " the seconds that passed, the seconds of all cores, and the largest memory of a process. A stage without"
-        " numbers came from the cache.",
+        " the seconds that passed, the seconds of all cores, the largest memory of a process, and what computed. A"
+        " stage without numbers came from the cache.",
         "",
-        "| stage | seconds | CPU seconds | memory (MiB) |",
-        "|---|---:|---:|---:|",
+        "| stage | seconds | CPU seconds | memory (MiB) | computed on |",
+        "|---|---:|---:|---:|---|",
         _row("**all**", sum(took.values(), Usage())),
         *(_row(f"**all of {name}**", total) for name, total in sums.items()),
         *(_row(plan.address, took.get(plan.address)) for plan in plans),
@@ -54,14 +54,6 @@ def write(root: Path = Path()) -> Path:
     (root / FILE).parent.mkdir(exist_ok=True)
     (root / FILE).write_text("\n".join(text) + "\n", encoding="utf-8")
     return root / FILE
-
-
-def processor() -> str:
-    """Return the name of the processor."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.split(": ")[1] for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _memory() -> float:
@@ -97,7 +89,7 @@ def revision(root: Path, *own: str) -> str:
 
 
 def _row(name: str, took: Usage | None) -> str:
-    values = (
-        ("", "", "") if took is None else (f"{took.seconds:,.1f}", f"{took.cpu_seconds:,.1f}", f"{took.memory:,.0f}")
-    )
-    return f"| {name} | {' | '.join(values)} |"
+    cells = ["", "", "", ""]
+    if took is not None:
+        cells = [f"{took.seconds:,.1f}", f"{took.cpu_seconds:,.1f}", f"{took.memory:,.0f}", took.device]
+    return f"| {name} | {' | '.join(cells)} |"

@@ -9,9 +9,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.runtime import files, paths
 from pipeline.runtime.plan import Plan
+from pipeline.tracking import hardware
 from pipeline.tracking.records import md5
 
 INTERVAL = 30.0  # seconds between two notes of an unfinished stage
@@ -19,21 +21,39 @@ INTERVAL = 30.0  # seconds between two notes of an unfinished stage
 
 @dataclass(frozen=True)
 class Usage:
-    """Time and memory.
+    """Time, memory and device.
 
     Args:
         seconds: Time that passed.
         cpu_seconds: Time of all processor cores, user and system.
         memory: The largest resident memory of any process, in MiB.
+        device: Name of the GPU or processor that computed; of several, their names with semicolons between them.
     """
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     memory: float = 0.0
+    device: str = ""
 
     def __add__(self, other: "Usage") -> "Usage":
         """Return what two processes took one after the other."""
-        return Usage(self.seconds + other.seconds, self.cpu_seconds + other.cpu_seconds, max(self.memory, other.memory))
+        devices = dict.fromkeys(name for each in (self, other) for name in each.device.split("; ") if name)
+        return Usage(
+            self.seconds + other.seconds,
+            self.cpu_seconds + other.cpu_seconds,
+            max(self.memory, other.memory),
+            "; ".join(devices),
+        )
+
+    @classmethod
+    def read(cls, entry: dict[str, Any]) -> "Usage":
+        """Return what a line of JSON says.
+
+        Raises:
+            TypeError, ValueError: If it holds something else.
+        """
+        device = str(entry.pop("device", ""))
+        return cls(**{name: float(value) for name, value in entry.items()}, device=device)
 
 
 @contextlib.contextmanager
@@ -52,7 +72,7 @@ def measured(plan: Plan, state: Path, root: Path = Path()) -> Iterator[None]:
     before, start, stop = _stored(file), time.monotonic(), threading.Event()
 
     def now() -> Usage:
-        return before + Usage(time.monotonic() - start, *_process())
+        return before + Usage(time.monotonic() - start, *_process(), hardware.used())
 
     def store() -> None:
         while not stop.wait(INTERVAL):
@@ -76,7 +96,7 @@ def measured(plan: Plan, state: Path, root: Path = Path()) -> Iterator[None]:
 def note(plan: Plan, usage: Usage, root: Path = Path()) -> None:
     """Add what a finished stage took."""
     with contextlib.suppress(OSError), _file().open("a") as file:  # the stage is done, whatever becomes of this
-        rounded = {name: round(value, 1) for name, value in asdict(usage).items()}
+        rounded = {name: round(value, 1) if isinstance(value, float) else value for name, value in vars(usage).items()}
         file.write(json.dumps({"stage": plan.address, "plan": md5(root / plan.path)} | rounded) + "\n")
 
 
@@ -102,7 +122,7 @@ def _process() -> tuple[float, float]:
 def _stored(file: Path) -> Usage:
     """Return what earlier processes of a stage took; a file that a kill cut off counts as none."""
     try:
-        return Usage(**{name: float(value) for name, value in json.loads(file.read_text()).items()})
+        return Usage.read(json.loads(file.read_text()))
     except (OSError, ValueError, TypeError, AttributeError):
         return Usage()
 
@@ -114,7 +134,7 @@ def _entries() -> list[tuple[str, str, Usage]]:
         with contextlib.suppress(json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
             entry = json.loads(line)
             stage, checksum = entry.pop("stage"), entry.pop("plan")
-            entries.append((stage, checksum, Usage(**{name: float(value) for name, value in entry.items()})))
+            entries.append((stage, checksum, Usage.read(entry)))
     return entries
 
 

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from pipeline.runtime.plan import Plan
-from pipeline.tracking import provenance, usage
+from pipeline.tracking import hardware, provenance, usage
 from pipeline.tracking.usage import Usage
 
 ROOT = Path(__file__).parents[2]
@@ -23,17 +24,32 @@ def test_usage_is_that_of_the_last_run_of_the_same_plan(checkout, train, monkeyp
     checkout.plan(other)
     assert usage.read([train, other], checkout.root) == {}
     for value in (10.0, 12.34):
-        usage.note(train, Usage(value, 2 * value, 300.0), checkout.root)
+        usage.note(train, Usage(value, 2 * value, 300.0, "Abacus 7"), checkout.root)
     usage.note(other, Usage(5.0), checkout.root)
     checkout.plan(Plan("train_vae", "other", settings={"beta": 2.0}))
-    assert usage.read([train, other], checkout.root) == {"train_vae@bernoulli": Usage(12.3, 24.7, 300.0)}
+    assert usage.read([train, other], checkout.root) == {"train_vae@bernoulli": Usage(12.3, 24.7, 300.0, "Abacus 7")}
 
     path = provenance.write(checkout.root)
     text = path.read_text()
     assert path == checkout.root / "reports/provenance.md"
-    assert "| train_vae@bernoulli | 12.3 | 24.7 | 300 |" in text and "| train_vae@other |  |  |  |" in text
-    assert "| **all** | 12.3 | 24.7 | 300 |" in text and "| **all of train_vae** | 12.3 |" in text
-    assert provenance.processor() in text and "| git revision | not a git checkout |" in text
+    assert (
+        "| train_vae@bernoulli | 12.3 | 24.7 | 300 | Abacus 7 |" in text and "| train_vae@other |  |  |  |  |" in text
+    )
+    assert "| **all** | 12.3 | 24.7 | 300 | Abacus 7 |" in text and "| **all of train_vae** | 12.3 |" in text
+    assert hardware.processor() in text and "| git revision | not a git checkout |" in text
+
+
+def test_the_sum_of_two_stages_names_each_device_once():
+    total = Usage(1.0, 2.0, 5.0, "Abacus 7") + Usage(3.0, 4.0, 3.0, "NVIDIA A100") + Usage(device="Abacus 7")
+    assert total == Usage(4.0, 6.0, 5.0, "Abacus 7; NVIDIA A100")
+
+
+def test_a_process_that_has_used_a_gpu_names_it(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA A100")
+    assert hardware.used() == "NVIDIA A100"
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    assert hardware.used() == hardware.processor()
 
 
 INTERRUPTED = """
@@ -60,6 +76,7 @@ def test_what_an_interrupted_process_took_counts_in_the_next(checkout, train, mo
     with usage.measured(train, checkout.root, checkout.root):
         pass
     (both,) = usage.read([train], checkout.root).values()
+    assert both.device == first.device == hardware.processor()
     assert both.cpu_seconds > first.cpu_seconds and both.seconds >= round(first.seconds, 1)
 
 
