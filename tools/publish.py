@@ -1,18 +1,17 @@
 """Copy what a checkout has measured into a folder that git keeps: `python -m tools.publish CHECKOUT reports/overnight`.
 
-Of every finished stage its plan file, metrics and histories; no weights, images or data. A stage is finished if
-`dvc.lock` has its output for the plan file as it is now. Works while the pipeline runs there: what is finished later
-is copied by the next call. With `--report`, the rendered report goes along, its figures and the record of the machine.
+Of every finished stage its plan file, metrics and histories; no weights, images or data. A stage is finished if its
+output is there and `dvc.lock`, if there is one, does not ascribe it to another plan. Works while the pipeline runs
+there: what is finished later is copied by the next call. With `--report`, the rendered report goes along, its figures
+and the record of the machine.
 """
 
 import argparse
 import shutil
 from pathlib import Path
 
-import yaml
-
+from pipeline.report.origin import outdated
 from pipeline.runtime.plan import Plan, read_all
-from pipeline.tracking.records import md5
 
 KEPT = (".json", ".csv")
 REPORT = ("report.md", "summary.json", "provenance.md", "figures/**/*", "curves/*")
@@ -53,14 +52,8 @@ def publish(checkout: Path, to: Path, report: bool = False) -> tuple[int, int]:
 
 def finished(checkout: Path, plans: list[Plan]) -> list[Plan]:
     """Return the plans whose output is there, made from the plan file as it is now."""
-    lock = yaml.safe_load((checkout / "dvc.lock").read_text())["stages"]
-
-    def made(plan: Plan) -> bool:
-        entry = lock.get(plan.address, {"deps": []})
-        checksums = {item["path"]: item["md5"] for item in entry["deps"]}
-        return checksums.get(str(plan.path)) == md5(checkout / plan.path) and (checkout / plan.output).exists()
-
-    return [plan for plan in plans if made(plan)]
+    old = outdated(checkout, plans)
+    return [plan for plan in plans if plan.output not in old and (checkout / plan.output).exists()]
 
 
 def _copy(file: Path, target: Path) -> None:
