@@ -5,6 +5,11 @@ import yaml
 from pipeline.tracking.records import md5
 from tools.publish import publish
 
+REPORT = {
+    "params.yaml": "p",
+    "reports/figures/vae/f.png": "f",
+    "reports/report.md": "![f](figures/vae/f.png) [p](../params.yaml)",
+}
 FINISHED, STALE, MISSING = "plan/train_vae/a.yaml", "plan/train_vae/b.yaml", "plan/train_vae/c.yaml"
 
 
@@ -15,7 +20,7 @@ def test_finished_stages_are_published_without_weights_and_others_are_not(tmp_pa
         for name in (FINISHED, STALE, MISSING)
     }
     others = {f"models/vae/{run}/{file}": run for run in "ab" for file in ("history.csv", "seed_0.safetensors")}
-    for name, text in {**texts, **others, "params.yaml": "p", "reports/figures/vae/f.png": "f"}.items():
+    for name, text in {**texts, **others, **REPORT}.items():
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         (checkout / name).write_text(text)
     checksums = {"a": md5(checkout / FINISHED), "b": "of another plan file", "c": md5(checkout / MISSING)}
@@ -29,5 +34,6 @@ def test_finished_stages_are_published_without_weights_and_others_are_not(tmp_pa
 
     assert publish(checkout, to, report=True) == (1, 3)
     found = {str(file.relative_to(to)) for file in to.rglob("*") if file.is_file()}
-    assert found == {FINISHED, "models/vae/a/history.csv", "params.yaml", "figures/vae/f.png"}
+    assert found == {FINISHED, "models/vae/a/history.csv", "params.yaml", "figures/vae/f.png", "report.md"}
+    assert (to / "report.md").read_text() == "![f](figures/vae/f.png) [p](params.yaml)"
     assert publish(checkout, to) == (1, 3) and not (to / "figures").exists()

@@ -22,7 +22,7 @@ def comment(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(f"#!/bin/sh\n{answer}\n")
         (tmp_path / name).chmod(0o755)
-    shutil.copytree(ROOT / "reports/paper", tmp_path / "reports")
+    shutil.copytree(ROOT / "reports/overnight", tmp_path / "reports")
     variables = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "BASE": "abc", "PAGE": "https://example.org/page"}
     subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env=variables, check=True)
     return tmp_path / "reports/comment.md"

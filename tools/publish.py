@@ -47,6 +47,9 @@ def publish(checkout: Path, to: Path, report: bool = False) -> tuple[int, int]:
     for pattern in REPORT if report else ():
         for file in filter(Path.is_file, (checkout / "reports").glob(pattern)):
             _copy(file, to / file.relative_to(checkout / "reports"))
+    if report:  # what the report names by its way out of reports/ lies beside it now
+        page = to / "report.md"
+        page.write_text(page.read_text(encoding="utf-8").replace("](../", "]("), encoding="utf-8")
     return len(done), len(plans)
 
 

@@ -11,8 +11,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-REPORTS = ("reports/overnight", "reports/paper")
-"""Folders of reports on real data; the site shows the first that is there."""
+REPORT = "reports/overnight"
+"""Folder of the report on real data, which the site shows."""
 
 ELSEWHERE = {
     "README.md": "index.md",
@@ -76,7 +76,7 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
 
 def _places(root: Path) -> dict[str, str]:
     """Return the absolute paths of what lies outside docs/, each with its place on the site."""
-    report = next(root / folder for folder in REPORTS if (root / folder / "report.md").is_file())
+    report = root / REPORT
     figures = (path for path in sorted(report.glob("figures/**/*")) if path.is_file())
     return {
         **{str(root / path): place for path, place in ELSEWHERE.items()},

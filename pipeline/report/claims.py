@@ -179,6 +179,11 @@ class Claim:
         return LACKING if self.lacks else self._word(HERE)
 
     @property
+    def differs(self) -> bool:
+        """Whether a part of it does not hold in our runs."""
+        return any(part != "holds" for part in self.parts)
+
+    @property
     def verdict(self) -> str:
         """The outcome on the report's own data, and behind it the seeds or the reason."""
         if self.outcome == LACKING:

@@ -149,6 +149,7 @@ class Claimed(Part):
     only: str = ""
     counted: bool = False
     question: bool = False
+    likely: str = ""
 
 
 class Reported(Part):
