@@ -10,8 +10,9 @@ import yaml
 
 from pipeline.compare import metrics
 from pipeline.gan import best
+from pipeline.report.origin import outdated
 from pipeline.runtime import settings, sources
-from pipeline.runtime.plan import Plan
+from pipeline.runtime.plan import Plan, read_all
 from pipeline.sample.models import NETWORK, WEIGHTS, Model, Origin
 
 WHAT = {
@@ -91,10 +92,15 @@ def _about(card: Mapping[str, Any] | None) -> Iterator[str]:
 
 def _scores(origin: Origin, root: Path) -> Iterator[str]:
     """Yield a table per stage that has scored the model: this seed beside mean and spread over all of its run."""
-    plans = [Plan.read(path) for stage in SCORED[origin.family] for path in sorted((root / "plan" / stage).glob("*"))]
-    scored = [plan for plan in plans if plan.inputs.get("model") == f"models/{origin.name}"]
-    found = False
-    for plan in scored:
+    plans = read_all(root)
+    old, found = outdated(root, plans), False
+    for plan in plans:
+        if plan.stage not in SCORED[origin.family] or plan.inputs.get("model") != f"models/{origin.name}":
+            continue
+        if plan.output in old:
+            found = True
+            yield f"The scores in `{plan.output}` are of an earlier model; `dvc repro {plan.address}` scores this one."
+            continue
         file = root / plan.output / "metrics.json"
         if not file.is_file():
             continue

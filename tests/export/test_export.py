@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,15 @@ def test_the_card_says_data_settings_scores_licence_and_how_to_load(root, tmp_pa
         assert row in body, row
     digest = hashlib.sha256((tmp_path / "model/model.safetensors").read_bytes()).hexdigest()
     assert f"| `model.safetensors` | `{digest}` |" in body
+
+
+def test_scores_of_an_earlier_model_are_not_on_the_card(root, tmp_path):
+    shutil.copytree(root, tmp_path / "checkout")
+    lock = {"stages": {"score_gan@main": {"deps": [{"path": "plan/score_gan/main.yaml", "md5": "of another plan"}]}}}
+    (tmp_path / "checkout/dvc.lock").write_text(yaml.safe_dump(lock))
+    export("gan/main", tmp_path / "model", tmp_path / "checkout", trained=3)
+    text = (tmp_path / "model/README.md").read_text()
+    assert "`dvc repro score_gan@main` scores this one" in text and "| FD (classifier)" not in text
 
 
 def test_the_best_generator_is_said_to_be_chosen(root, tmp_path):
