@@ -33,7 +33,7 @@ def arrays(own: Own) -> tuple[Source, Splits]:
     Raises:
         DataError: If something is missing, left over, of the wrong kind or of another checksum.
     """
-    place = _verified(own)
+    place = verified(own)
     found = _arrays(place)
     splits = _chosen(place, {name.removesuffix("_images") for name in found if name.endswith("_images")}, own.splits)
     stems = {name.removesuffix("_images").removesuffix("_labels") for name in found}
@@ -58,7 +58,7 @@ def folder(own: Own, pictures: Pictures) -> tuple[Source, Splits]:
     Raises:
         DataError: If something is missing, left over, no picture or of another checksum.
     """
-    place = _verified(own)
+    place = verified(own)
     if not place.is_dir():
         raise DataError(f"{place}: a file; a folder of pictures, <split>/<class>/<picture>, is needed.")
     listed = checksum.listing(place)
@@ -82,7 +82,15 @@ def folder(own: Own, pictures: Pictures) -> tuple[Source, Splits]:
     return _source(place, own, how, tuple(classes), 256), read
 
 
-def _verified(own: Own) -> Path:
+def verified(own: Own) -> Path:
+    """Return where one's own data lie, in the mirror or the checkout, once their checksum is that of `params.yaml`.
+
+    Args:
+        own: The entry of `params.yaml`.
+
+    Raises:
+        DataError: If there is no such file or folder, or its checksum is another.
+    """
     mirror = os.environ.get("DATA_MIRROR", "")
     roots = [main_checkout()] if not mirror or "://" in mirror else [mirror_folder(mirror), main_checkout()]
     places = [root / own.path for root in roots]

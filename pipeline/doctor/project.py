@@ -71,7 +71,7 @@ def data() -> Diagnosis:
     plans = [plan for plan in params.expand(params.read(PARAMS)) if plan.stage == "data"]
     sets = {plan.run: made.own for plan in plans if (made := build(Making, plan.settings)).own}
     for entry in sets.values():
-        own._verified(entry)
+        own.verified(entry)
     return Diagnosis(f"{listed(list(sets))}, as params.yaml has the checksums" if sets else "none of your own")
 
 

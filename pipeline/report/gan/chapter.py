@@ -40,7 +40,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     evaluators = {run.name: run.evaluator for run in runs}
     seeds = {run.name: _seeds(results, run) for run in runs}
     unlike = [_unlike([run for run in runs if run.name in names]) for names in (rules.GRID, rules.CUB)]
-    shares = {run.name: _facts(results, run, seeds[run.name])[COVERED] for run in runs}
+    facts = {run.name: _facts(results, run, seeds[run.name]) for run in runs}
     values = {
         "settings": settings([run.train for run in runs]),
         "scores": {run.name: run.metrics for run in runs},
@@ -51,7 +51,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         "game": {run.name: run.game for run in runs},
         "relations": {run.name: _relation(run, seeds[run.name]) for run in runs},
         "saturated": rules.SATURATED,
-        "hardly_nearer": {name: share for name, share in shares.items() if share < least(reported)},
+        "hardly_nearer": {name: known[COVERED] for name, known in facts.items() if known[COVERED] < least(reported)},
         "blind": blind(results, evaluators.values()),
         "fewest": FEWEST,
         "unlike": {names: keys for names, keys in unlike if keys},
@@ -65,16 +65,19 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         for run in runs
         for key in ("frechet_distance", "inception_score")
     }
-    claims = _claims(results, reported, {run.name: run for run in runs}, seeds)
+    claims = _claims(results, reported, {run.name: run for run in runs}, seeds, facts)
     return Content(values, headlines, claims, figures.sources(runs))
 
 
 def _claims(
-    results: Results, reported: Reported, runs: Mapping[str, Scored], seeds: Mapping[str, Mapping[str, Seed]]
+    results: Results,
+    reported: Reported,
+    runs: Mapping[str, Scored],
+    seeds: Mapping[str, Mapping[str, Seed]],
+    facts: Mapping[str, Mapping[str, Any]],
 ) -> list[Claim]:
     """Test C10 to C17, C40 to C47, C60 to C67 and C83 to C85 on the runs that have finished."""
     test = partial(assess, reported)
-    facts = {name: _facts(results, run, seeds[name]) for name, run in runs.items()}
     averaged = tuple(name for name in rules.GRID if name in runs and runs[name].train.settings["ema_decay"] > 0)
     compared = []
     for name, (rule, asked) in {**rules.RULES, "C46": (rules.average, averaged)}.items():
