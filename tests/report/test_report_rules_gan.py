@@ -89,7 +89,12 @@ DATA = {"wgan_lp": "svhn", "mlp": "mnist"} | dict.fromkeys(rules.GRID, "cifar10"
 
 
 def assessed(
-    name: str, steps: int = 10_000, data: dict[str, str] | None = None, covered: int = 90, **seeds: Seed
+    name: str,
+    steps: int = 60_000,
+    data: dict[str, str] | None = None,
+    covered: int = 90,
+    width: int = 128,
+    **seeds: Seed,
 ) -> Claim:
     """Test one claim on runs of one seed each; the runs that are not given are ordinary ones."""
     rule, runs = {**rules.RULES, "C46": (rules.average, ("jsd_2", "w1_3"))}[name]
@@ -97,6 +102,7 @@ def assessed(
     facts = [
         {
             "data": (data or DATA)[run],
+            "width": width,
             "generator steps": steps,
             "stored generators": len(at["0"].steps),
             "logged rows": len(at["0"].curves["step"]),
@@ -234,8 +240,10 @@ def test_every_claim_of_the_family_that_compares_runs_has_a_rule() -> None:
 def test_short_runs_and_other_data_carry_no_verdict_on_what_needs_scale() -> None:
     assert assessed("C40", **REPORTED).apart == ""
     short = assessed("C40", steps=200, **REPORTED)
-    assert short.verdict == "not tested: 200 generator steps, at least 4,000 needed"
+    assert short.verdict == "not tested: 200 generator steps, at least 50,000 needed"
     assert short.verdict_here == "holds here in 1 of 1 seed, on cifar10"
+    narrow = assessed("C40", width=32, **REPORTED)
+    assert narrow.verdict == "not tested: width is 128 in the report, 32 here"
     other = dict.fromkeys(DATA, "shapes32")
     elsewhere = assessed("C40", data=other, **REPORTED)
     assert elsewhere.apart == "claimed of cifar10"

@@ -111,6 +111,7 @@ def _facts(results: Results, run: Scored, seeds: Mapping[str, Seed]) -> dict[str
     per_epoch = (results.card(run.train) or {"counts": {"train": 0}})["counts"]["train"] / run.train.settings["batch"]
     return {
         "data": run.data,
+        "width": run.train.settings["width"],
         "generator steps": run.train.settings["steps"],
         "stored generators": len(run.steps),
         "logged rows": min(rows),

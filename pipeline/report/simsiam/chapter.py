@@ -58,12 +58,19 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     trained, scored = results.plans("train_simsiam"), results.plans("score_simsiam")
     metrics = {plan.run: results.metrics(plan) for plan in scored}
     kinds = {plan.run: variant(results.settings(plan)) for plan in scored}
+    epochs = {plan.run: plan.settings["epochs"] for plan in trained}
     values = {
         "settings": settings(trained),
         "curves": [_curves(results, reported, plan, out) for plan in trained],
         "variants": _variants(results, trained, metrics, out) if trained else None,
         "rows": [
-            {"run": run, **scores, "verdict": _verdicts(scores["seeds"]), "reports": _reports(reported, kinds[run])}
+            {
+                "run": run,
+                "epochs": epochs.get(run),
+                **scores,
+                "verdict": _verdicts(scores["seeds"]),
+                "reports": _reports(reported, kinds[run]),
+            }
             for run, scores in metrics.items()
         ],
         "protocols": list(dict.fromkeys((m["protocol"]["knn"], m["protocol"]["probe"]) for m in metrics.values())),
