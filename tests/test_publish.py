@@ -1,6 +1,8 @@
 """What is published is what is finished: metrics, histories and plan files, no weights."""
 
+import numpy as np
 import yaml
+from PIL import Image
 
 from pipeline.tracking.records import md5
 from tools.publish import publish
@@ -37,3 +39,19 @@ def test_finished_stages_are_published_without_weights_and_others_are_not(tmp_pa
     assert found == {FINISHED, "models/vae/a/history.csv", "params.yaml", "figures/vae/f.png", "report.md"}
     assert (to / "report.md").read_text() == "![f](figures/vae/f.png) [p](params.yaml)"
     assert publish(checkout, to) == (1, 3) and not (to / "figures").exists()
+
+
+def test_a_large_picture_becomes_smaller_and_is_shown_as_before(tmp_path):
+    checkout, to = tmp_path / "checkout", tmp_path / "published"
+    (checkout / "reports/figures/gan/main").mkdir(parents=True)
+    (checkout / "plan").mkdir()
+    (checkout / "params.yaml").write_text("p")
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
+    for name, size in {"gan/main/sheet": 300, "gan/main/small": 8, "gan/chart": 300}.items():
+        Image.fromarray(pixels[:size, :size]).save(checkout / f"reports/figures/{name}.png")
+    (checkout / "reports/report.md").write_text("![s](figures/gan/main/sheet.png) ![c](figures/gan/chart.png)")
+    publish(checkout, to, report=True)
+    assert (to / "report.md").read_text() == "![s](figures/gan/main/sheet.webp) ![c](figures/gan/chart.png)"
+    assert {file.name for file in to.rglob("*.*g") if file.is_file()} == {"small.png", "chart.png"}
+    with Image.open(to / "figures/gan/main/sheet.webp") as picture:
+        assert picture.size == (300, 300)

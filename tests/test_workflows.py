@@ -32,7 +32,7 @@ def test_the_comment_on_a_pull_request_is_short_enough_and_shows_what_is_there(c
     text = comment.read_text()
     assert 10_000 < len(text) < LIMIT
     headings = re.findall("(?m)^## (.*)", text)
-    assert headings == ["Headline numbers against the base", "Summary", "Claims"]
+    assert headings == ["Headline numbers against the base", "Scope", "Claims"]
     images, links = (re.findall(rf"{mark}\[[^]]*\]\(([^)]*)\)", text) for mark in ("!", "(?<!!)"))
     assert len(images) == 4 and all((comment.parent / image).is_file() for image in images)
     assert links == ["https://example.org/page"]
