@@ -180,8 +180,8 @@ class Claim:
 
     @property
     def differs(self) -> bool:
-        """Whether a part of it does not hold in our runs."""
-        return any(part != "holds" for part in self.parts)
+        """Whether our runs can carry a verdict, by which a part of it does not hold."""
+        return not self.lacks and any(part != "holds" for part in self.parts)
 
     @property
     def verdict(self) -> str:

@@ -255,6 +255,13 @@ def test_short_runs_and_other_data_carry_no_verdict_on_what_needs_scale() -> Non
     assert assessed("C83", mlp=seed(curves=brief)).lacks == "3 logged rows, at least 30 needed"
 
 
+def test_a_cause_is_named_where_a_verdict_says_that_something_does_not_hold() -> None:
+    same = dict.fromkeys(REPORTED, seed(frechet_distance=50.0))
+    assert not assessed("C40", **REPORTED).differs
+    assert assessed("C40", **same).differs
+    assert not assessed("C40", data=dict.fromkeys(DATA, "shapes32"), covered=40, **same).differs, "no verdict"
+
+
 def test_what_was_not_measured_is_not_run() -> None:
     assert assessed("C14", wgan_lp=seed(perturbations={"1": ODD, "10": ODD})).verdict == "not run"
     assert assessed("C12", wgan_lp=seed(perturbations={"5": ODD})).verdict == "not run"
