@@ -83,14 +83,14 @@ def record_copy(plan: Plan) -> Summary:
     if not (in_copy and store.enabled() and records.is_recorded(plan)):
         return Summary()
     try:
-        return _upsert([records.just_finished(plan)], 0, everything=False)
+        with _in_turn():
+            return _upsert([records.just_finished(plan)], 0, everything=False)
     except Exception as error:  # as above
         return Summary(failure=store.reason(error))
 
 
 def _sync(root: Path, figures: Path, everything: bool) -> Summary:
-    paths.scratch().mkdir(parents=True, exist_ok=True)
-    with FileLock(paths.scratch() / "tracking-sync.lock"):
+    with _in_turn():
         found, unfinished = records.finished(root, figures)
         digest = hashlib.sha256(json.dumps([(r.key, r.figures_digest()) for r in found]).encode()).hexdigest()
         note = _note(digest)
@@ -100,6 +100,12 @@ def _sync(root: Path, figures: Path, everything: bool) -> Summary:
         if summary.unfinished == unfinished:
             _note_file().write_text(_note(digest))
         return summary
+
+
+def _in_turn() -> FileLock:
+    """Return the lock under which processes write to the store one after the other: SQLite refuses some that meet."""
+    paths.scratch().mkdir(parents=True, exist_ok=True)
+    return FileLock(paths.scratch() / "tracking-sync.lock")
 
 
 def _upsert(found: list[Record], unfinished: int, everything: bool) -> Summary:

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 from checkout import params
+from filelock import FileLock
 from mlflow.entities import ViewType
 from PIL import Image
 
@@ -20,7 +22,7 @@ from pipeline.config import layout
 from pipeline.config.params import expand
 from pipeline.runtime import paths
 from pipeline.tracking import store
-from pipeline.tracking.sync import record_copy, sync
+from pipeline.tracking.sync import Summary, record_copy, sync
 
 REPOSITORY = str(Path(__file__).parents[2])
 
@@ -210,6 +212,17 @@ def test_what_ends_in_a_copy_is_recorded_there(done, train, copy, monkeypatch, r
     monkeypatch.chdir(done.root)
     assert sync().new == 1, "the scoring; the training is known"
     assert before <= {run.info.run_id for run in records().runs}
+
+
+@pytest.mark.usefixtures("copy")
+def test_copies_record_one_after_the_other(train, monkeypatch) -> None:
+    monkeypatch.setattr("pipeline.tracking.sync._upsert", lambda *_, **__: Summary(new=1))
+    paths.scratch().mkdir(exist_ok=True)
+    with ThreadPoolExecutor() as pool, FileLock(paths.scratch() / "tracking-sync.lock"):
+        waiting = pool.submit(record_copy, train)
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=1)
+    assert waiting.result(timeout=60).new == 1
 
 
 @pytest.mark.usefixtures("copy")
