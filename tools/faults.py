@@ -197,7 +197,7 @@ def tree(root: int) -> list[psutil.Process]:
 def kind_of(process: psutil.Process) -> str:
     """Return whether a process is a stage or belongs to DVC or its runner."""
     with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-        return "stage" if any(word.startswith("stages.") for word in process.cmdline()) else "dvc"
+        return "stage" if any(word.startswith("stages.") for word in (process.name(), *process.cmdline())) else "dvc"
     return "dvc"
 
 

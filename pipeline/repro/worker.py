@@ -1,7 +1,8 @@
 """A process that runs stages through DVC's command line, one after the other, for as long as its master lives.
 
-It saves DVC's start for every stage but the first. Orders come as lines of JSON on stdin, `[log, *arguments of dvc]`;
-DVC's exit status goes back as a line on stdout. The end of stdin, also by the master's death, ends the stage that runs.
+It saves the start of DVC for every stage but the first, and the import of torch for the stages of this project. Orders
+come as lines of JSON on stdin, `[log, *arguments of dvc]`; DVC's exit status goes back as a line on stdout. The end of
+stdin, also by the master's death, ends the stage that runs.
 """
 
 import json
@@ -10,7 +11,9 @@ import queue
 import signal
 import threading
 import time
-from typing import TextIO
+from typing import Any, TextIO
+
+from pipeline.repro import forks
 
 PATIENCE = 20  # seconds that a stage has to end itself
 
@@ -21,10 +24,8 @@ def main() -> None:
     # A function, since SIG_IGN would pass to the stages. DVC itself goes on, lest it leave dvc.lock half-written.
     signal.signal(signal.SIGINT, lambda *_: None)
     from dvc.cli import main as dvc
-    from dvc.utils.serialize import _yaml
 
-    # DVC enters each stage into dvc.lock with a reader that keeps comments, and takes half a second: there are none
-    _yaml.parse_yaml_for_update = _yaml.parse_yaml
+    _lighten()
 
     waiting: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()
@@ -34,6 +35,27 @@ def main() -> None:
         os.dup2(log, 2)
         os.close(log)
         print(dvc(order[1:]), file=answers, flush=True)
+
+
+def _lighten() -> None:
+    """Have DVC do its own work with less: the lock file, and the start of stages."""
+    from dvc.stage import run
+    from dvc.stage.exceptions import StageCmdFailedError
+    from dvc.utils.serialize import _yaml
+
+    # DVC enters each stage into dvc.lock with a reader that keeps comments, and takes half a second: there are none
+    _yaml.parse_yaml_for_update = _yaml.parse_yaml
+
+    in_shell, server = run._run, forks.server()
+
+    def command(executable: str, text: str, **options: Any) -> None:
+        if server and (call := forks.call_of(text)):
+            if status := forks.run(server, call, options["cwd"], options["env"]):
+                raise StageCmdFailedError(text, status)
+        else:
+            in_shell(executable, text, **options)
+
+    run._run = command
 
 
 def _apart(stream: int) -> int:

@@ -1,5 +1,6 @@
 """Whether DVC, which started this process, still lives."""
 
+import multiprocessing
 import os
 
 _PARENT = os.getppid()
@@ -11,4 +12,7 @@ def lost() -> bool:
     `kill -9` of DVC leaves the stage's process running. A second `dvc repro` then finds its lock taken; the orphan
     stops at its next checkpoint, and the new process goes on from there.
     """
-    return "DVC_STAGE" in os.environ and os.getppid() != _PARENT
+    if "DVC_STAGE" not in os.environ:
+        return False
+    worker = multiprocessing.parent_process()  # of a fork; its own parent, the fork server, lives as long as it does
+    return os.getppid() != _PARENT if worker is None else not worker.is_alive()
