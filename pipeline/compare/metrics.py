@@ -46,6 +46,17 @@ TITLES = {
 """Names in words, by patterns: `{0}` is the first part of the dotted name, `{name}` the score's name in tables."""
 
 
+CONDITIONS = {
+    "images": "the number of images", "elbo": "how the ELBO is estimated", "estimator": "how log p(x) is estimated",
+    "bits_per_dimension": "what bits per dimension are of", "precision": "the precision of the arithmetic",
+    "generator_precision": "the precision of the generator", "decoder_precision": "the precision of the decoder",
+    "evaluator_precision": "the precision of the evaluator", "normalisation": "the generator's batch normalisation",
+    "knn": "how the kNN accuracy is measured", "probe": "how the linear probe is fitted",
+    "snapshot_images": "the number of images during training",
+}  # fmt: skip
+"""Entries of a protocol in words; any other goes by its name."""
+
+
 def flat(tree: Any, name: str = "") -> dict[str, float]:
     """Return the numbers of nested dictionaries by dotted names, `final.frechet_distance`; lists are left out."""
     if isinstance(tree, Mapping):

@@ -2,13 +2,14 @@
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipeline.compare import pictures
-from pipeline.compare.metrics import chosen, words
+from pipeline.compare.metrics import CONDITIONS, chosen, words
 from pipeline.compare.scored import Group
 from pipeline.compare.statistics import Bounds
 from pipeline.compare.tables import METHOD, Pair, Ranking, rank
@@ -95,8 +96,11 @@ def notes(group: Group) -> list[str]:
     """Return what has to be said of a group: what was left out, and what was not alike."""
     said = list(group.notes)
     said += [f"{label}: {lost}, left out." for label, scored in group.members.items() for lost in scored.lost]
-    if group.members and (measured := group.differing("protocol")):
-        said.append(f"Not measured alike, compare with care: {', '.join(measured)}.")
+    for name, values in (group.differing("protocol") if group.members else {}).items():
+        usual = Counter(map(str, values)).most_common(1)[0][0]
+        others = [label for label, value in zip(group.members, values, strict=True) if str(value) != usual]
+        condition = CONDITIONS.get(name, name.replace("_", " "))
+        said.append(f"Compare with care: {condition} is another for {', '.join(others)} than for the rest.")
     if group.members and (sources := group.differing("sources")):
         said.append(f"Computed by different code or packages: {', '.join(sources)}.")
     return said

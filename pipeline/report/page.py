@@ -2,7 +2,8 @@
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import takewhile
 from pathlib import Path
 
@@ -26,13 +27,17 @@ def page(markdown: str, folder: Path, environment: Environment) -> str:
     """
     parser = MarkdownIt("commonmark", {"html": True}).enable("table")
     tokens = parser.parse(markdown)
+    children = [child for token in tokens for child in token.children or []]
+    paths = list(dict.fromkeys(str(child.attrGet("src")) for child in children if child.type == "image"))
+    with ThreadPoolExecutor() as threads:
+        pictures = dict(zip(paths, threads.map(lambda path: _smaller(folder / path), paths), strict=True))
     for number, token in enumerate(tokens):
         if token.type == "heading_open":
             token.attrSet("id", anchor(tokens[number + 1].content))
         if token.type == "table_open":
             token.attrSet("class", " ".join(map(anchor, _headers(tokens[number:]))))
-        for child in token.children or []:
-            _inline(child, folder)
+    for child in children:
+        _inline(child, pictures)
     body = parser.renderer.render(tokens, parser.options, {})
     body = body.replace("<table", '<div class="wide"><table').replace("</table>", "</table></div>")
     title = next(token.content for token in tokens if token.type == "inline")
@@ -46,11 +51,11 @@ def _headers(tokens: list[Token]) -> Iterator[str]:
             yield token.content.split(" ")[0]
 
 
-def _inline(token: Token, folder: Path) -> None:
+def _inline(token: Token, pictures: Mapping[str, tuple[str, bytes]]) -> None:
     """Put a picture into the page, and let a link to a picture lead to where it is shown."""
     if token.type == "image":
         path = str(token.attrGet("src"))
-        kind, content = _smaller(folder / path)
+        kind, content = pictures[path]
         token.attrSet("src", f"data:image/{kind};base64,{base64.b64encode(content).decode()}")
         token.attrSet("id", path)
     elif token.type == "link_open" and str(token.attrGet("href")).startswith("figures/"):

@@ -15,6 +15,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.report import reported as numbers
+from pipeline.report import style
 from pipeline.report.beta_vae import chapter as beta_vae
 from pipeline.report.chapter import Chapter, Content
 from pipeline.report.claims import MEANING as OUTCOME_WORDS
@@ -98,7 +99,19 @@ def _fill(out: Path, results: Results, chapters: Sequence[Chapter]) -> None:
     (out / "curves").mkdir()
     for family, curves in results.curves().items():
         curves.to_csv(out / "curves" / f"{family}.csv", index=False)
-    written = {chapter.folder: chapter.write(results, reported, out) for chapter in chapters}
+    with style.saved_in_forks():
+        written = {chapter.folder: chapter.write(results, reported, out) for chapter in chapters}
+        environment, text = _text(out, results, reported, written, chapters)
+    (out / "report.md").write_text(text, encoding="utf-8")
+    (out / "report.html").write_text(page(text, out, environment), encoding="utf-8")
+    headlines = {name: value for content in written.values() for name, value in content.headlines.items()}
+    (out / "summary.json").write_text(json.dumps(headlines, indent=2, sort_keys=True) + "\n")
+
+
+def _text(
+    out: Path, results: Results, reported: Reported, written: Mapping[str, Content], chapters: Sequence[Chapter]
+) -> tuple[Environment, str]:
+    """Return the whole report as Markdown, and the environment of its templates."""
     sources = {path: plans for content in written.values() for path, plans in content.sources.items()}
     trace = Trace(results, Path(os.path.relpath(results.root, out.parent)).as_posix())
     letters = sorted({letter for chapter in chapters for letter in chapter.experiments})
@@ -114,11 +127,7 @@ def _fill(out: Path, results: Results, chapters: Sequence[Chapter]) -> None:
     # contents and index need the whole report, themselves not included
     whole = template.render(values, index=[], contents=[])
     found = index(reported.items, whole, sources, results.finished)
-    text = trace.figures(template.render(values, index=found, contents=contents(whole)), sources)
-    (out / "report.md").write_text(text, encoding="utf-8")
-    (out / "report.html").write_text(page(text, out, environment), encoding="utf-8")
-    headlines = {name: value for content in written.values() for name, value in content.headlines.items()}
-    (out / "summary.json").write_text(json.dumps(headlines, indent=2, sort_keys=True) + "\n")
+    return environment, trace.figures(template.render(values, index=found, contents=contents(whole)), sources)
 
 
 def _values(
@@ -206,7 +215,7 @@ def comparison(
         "ours": f"{words(found.value, found.spread, digits=5, count=found.count)} {name}".rstrip() if found else "",
         "difference": "" if gap is None else _difference(row, gap, apart),
         "verdict": verdict,
-        "accepted": _accepted(row, found) if found else "",
+        "accepted": _accepted(row, found) + (f"; {row.because}" if row.because else "") if found else "",
         "protocol": "; ".join([*(f"{key} {value}" for key, value in shown.items()), *_deviations(own)]),
     }
 

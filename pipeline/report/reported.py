@@ -92,6 +92,7 @@ class Row(Part):
     band: Band | None = None
     bands: list[Band] | None = None
     tolerance: float | None = Field(default=None, ge=0)
+    because: str = ""
     means: str | None = None
     headline: bool = False
     given: bool = False
@@ -101,6 +102,8 @@ class Row(Part):
         limits = sum(limit is not None for limit in (self.band, self.bands, self.tolerance))
         if self.ours is not None and limits != 1:
             raise ValueError(f"{self.id}: a number that is compared needs either a band, bands or a tolerance")
+        if self.tolerance is None and limits and not self.because:
+            raise ValueError(f"{self.id}: a band needs a reason, `because`")
         return self
 
     @property

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 PRELOADED = ["torch"]
-CALL = re.compile(r'''python -m (stages\.\w+(?: (?:[\w./@=-]+|"[^"$`\\!]*"))*)''')
+CALL = re.compile(r"""python -m (stages\.\w+(?: (?:[\w./@=-]+|"[^"$`\\!]*"))*)""")
 """What can be forked: a stage of this project, with arguments in which a shell finds nothing to do."""
 
 

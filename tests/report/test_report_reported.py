@@ -51,7 +51,7 @@ IDS = {
 def row(**changes: object) -> Row:
     base = {
         "id": "x", "report": "000", "experiment": "A", "quantity": "q", "value": -95.5, "tolerance": 0.5,
-        "ours": Place(stage="likelihood", run="r", metric="mean.x"),
+        "because": "the report rounds", "ours": Place(stage="likelihood", run="r", metric="mean.x"),
     }  # fmt: skip
     return Row.model_validate({**base, **changes})
 
@@ -136,6 +136,7 @@ def test_difference(theirs: object, ours: object, expected: float | None) -> Non
         {"ours": {"stage": "a", "setting": "s"}},
         {"ours": {"stage": "a", "where": {"k": 1}, "metric": "m"}},
         {"bands": [(0, 1)]},
+        {"band": (0, 1), "tolerance": None, "because": ""},
     ],
 )
 def test_a_row_that_cannot_be_compared_is_refused(changes: dict[str, object]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.compare.render import interval, number
-from pipeline.compare.statistics import needed, paired
+from pipeline.compare.statistics import holm, needed, paired
 from pipeline.metrics import summary
 from pipeline.report.render import render
 from pipeline.report.scores import chapter
@@ -83,11 +83,27 @@ def test_runs_are_compared_as_the_command_compares_them(tmp_path):
     assert "Student's t for paired values" in text
 
 
-def test_with_one_seed_it_is_said_that_there_is_no_interval(tmp_path):
+def test_how_many_pairs_are_told_apart_is_counted(tmp_path):
+    a, b, c = [10.0, 11.0, 12.5], [12.0, 14.0, 13.0], [50.0, 51.2, 52.7]
+    text = project(tmp_path, a=a, b=b, c=c)
+    apart = [p < 0.05 for p in holm([paired(one, other).p for one, other in ((a, b), (a, c), (b, c))])]
+    # besides the distance two scores that are the same for all, density and coverage
+    assert f"In {sum(apart)} of 9 comparisons of two runs by one score, the two are told apart." in text
+    assert sum(apart) == 2
+
+
+def test_runs_of_one_seed_are_named_and_not_ranked(tmp_path):
     text = project(tmp_path, a=[10.0], b=[12.0])
-    assert "One seed each: there is no interval on any difference of these runs" in text
-    assert "verdict" not in text
-    assert re.search(r"^- FD \(.*smaller is better\): a 10, b 12\.$", text, re.M)
+    assert "None of the following runs is known to be better than another" in text
+    assert re.search(r"^- GANs on dots: a, b\.$", text, re.M)
+    assert "verdict" not in text and "are told apart" not in text
+
+
+def test_a_run_of_one_seed_is_left_out_of_the_comparison_of_others(tmp_path):
+    text = project(tmp_path, a=[10.0, 11.0, 12.5], b=[12.0, 14.0, 13.0], c=[9.0])
+    assert re.search(r"^- GANs on dots: c\.$", text, re.M)
+    ranked = [line.split(" | ")[1] for line in re.findall(r"^\| \d \|.*\|$", text, re.M)]
+    assert set(ranked) == {"a", "b"}
 
 
 @pytest.mark.parametrize("gans", [{}, {"a": [10.0, 11.0]}])

@@ -142,7 +142,7 @@ def _relation(run: Scored, seeds: Mapping[str, Seed]) -> dict[str, Any]:
     each = list(seeds.values())
     return {
         "measure": run.measure,
-        "estimates": run.train.settings["loss"] != "lsgan",  # whose critic's outputs are no logits
+        "estimates": run.estimates,
         "points": sum(step >= each[0].curves["step"][0] for step in run.steps),
         "correlation": fmean([rules.agreement(seed, f"test_{run.measure}") for seed in each]),
         "saturated": fmean([rules.saturated(seed) for seed in each]),

@@ -88,6 +88,11 @@ class Scored:
         return "w1" if self.train.settings["loss"] in ("w1", "hinge") else "jsd"
 
     @property
+    def estimates(self) -> bool:
+        """Whether the critic's outputs are logits or a potential, from which `measure` is estimated."""
+        return bool(self.train.settings["loss"] != "lsgan")
+
+    @property
     def steps(self) -> list[int]:
         return [int(step) for step in self.metrics["mean"]["snapshots"]]
 
@@ -172,13 +177,15 @@ def _metrics(results: Results, runs: Sequence[Scored], path: Path) -> None:
     with _panels(path, runs, "generator steps") as panels:
         for axes, run in panels:
             estimate = "W1 estimate" if run.measure == "w1" else "bound on JSD (nats)"
-            left, right = _two_scales(axes, estimate, "Fréchet distance")
+            left, right = _two_scales(axes, estimate if run.estimates else "no estimate", "Fréchet distance")
             for column, dash, label in (
                 (f"test_{run.measure}", "-", "held-out images"), (run.measure, style.DOTTED, "training batches")
-            ):  # fmt: skip
+            ) * run.estimates:  # fmt: skip
                 curve = results.curve(run.train, column).mean(axis=1)
                 left.plot(curve.index, curve, color=style.PALETTE[0], linestyle=dash, linewidth=1.3, label=label)
-            if run is runs[0]:
+            if not run.estimates:
+                left.set_yticks([])
+            elif run is next(each for each in runs if each.estimates):
                 style.legend_above(left, 2)
             distances = run.distances().mean(axis=1)
             right.plot(distances.index, distances, color=style.PALETTE[1], marker="o", markersize=3, linewidth=1.3)
@@ -263,9 +270,5 @@ def sheets(results: Results, run: Scored, out: Path) -> dict[str, Any]:
         "names": list(shown),
         "items": {name: f"{item}. " for name, item in ITEMS.get(run.name, {}).items()},
         "best": run.steps[best],
-        "latents": count,
         "steps": run.steps,
-        "dimensions": dimensions,
-        "scales": scales,
-        "about": f"Run {run.name}, data {run.data}, seed {next(iter(run.metrics['seeds']))}.",
     }

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.compare.render import Compared, interval, notes, number
+from pipeline.compare.render import interval, notes, number
+from pipeline.compare.scored import Group
 from pipeline.compare.tables import METHOD
 from pipeline.report.chapter import Chapter, Content
 from pipeline.report.claims import three
@@ -60,6 +61,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
     """Show all scores by evaluator, and compare the runs."""
     known = {plan.run: results.metrics(plan) for plan in results.plans("score_real")}
     theirs = {plan.run: results.metrics(plan) for plan in results.plans("score_theirs")}
+    compared = compare(results)
     values = {
         "evaluators": {
             name: {
@@ -72,7 +74,9 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
             for name, metrics in known.items()
         },
         "theirs": theirs,
-        "compared": [(_title(each), each) for each in compare(results)],
+        "compared": [(_title(each.group), each) for each in compared.groups],
+        "single": {_title(group): list(group.members) for group in compared.single},
+        "told_apart": compared.told_apart,
         "method": " ".join(METHOD.split()),
         "notes": notes,
         "number": number,
@@ -107,9 +111,9 @@ def _by(results: Results, stage: str, evaluator: str) -> list[Plan]:
     return [plan for plan in results.plans(stage) if Path(plan.inputs["features"]).name == evaluator]
 
 
-def _title(compared: Compared) -> str:
-    data = next(iter(compared.group.members.values())).protocol.get("data")
-    return TITLES[compared.group.stage] + (f" on {data}" if data else "")
+def _title(group: Group) -> str:
+    data = next(iter(group.members.values())).protocol.get("data")
+    return TITLES[group.stage] + (f" on {data}" if data else "")
 
 
 def _moved(metrics: dict[str, Any]) -> dict[str, float]:

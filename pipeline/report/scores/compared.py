@@ -1,13 +1,14 @@
 """The runs of the report compared as `python -m pipeline.compare` compares them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
 
 from pipeline.compare import render, scored
 from pipeline.compare.render import Compared
+from pipeline.compare.scored import Group, ScoredRun
 from pipeline.report.results import Results
 from pipeline.runtime.plan import Plan
 
@@ -41,7 +42,39 @@ class ShownRuns:
         return {}  # runs of one checkout have the same
 
 
-def compare(results: Results) -> list[Compared]:
-    """Return the rankings of all finished runs that can be compared with each other."""
-    found = [render.compared(group) for group in scored.groups([ShownRuns(results)])]
-    return [each for each in found if each.rankings]
+@dataclass(frozen=True)
+class Comparisons:
+    """What can be said of the runs of a report.
+
+    Args:
+        groups: Runs of several seeds, with their rankings.
+        single: Groups of runs that have one seed each.
+    """
+
+    groups: list[Compared]
+    single: list[Group]
+
+    @property
+    def told_apart(self) -> tuple[int, int]:
+        """In how many comparisons of two runs by one score the two are told apart, and of how many."""
+        pairs = [pair for each in self.groups for ranking in each.rankings for pair in ranking.pairs]
+        return sum(pair.told_apart for pair in pairs), len(pairs)
+
+
+def compare(results: Results) -> Comparisons:
+    """Compare all finished runs that are scored alike; a run with one seed has no part in it."""
+    groups, single = [], []
+    for group in scored.groups([ShownRuns(results)]):
+        several = {label: run for label, run in group.members.items() if _seeds(run) > 1}
+        alone = {label: run for label, run in group.members.items() if label not in several}
+        if len(several) > 1:
+            groups.append(render.compared(replace(group, members=several)))
+        elif several:
+            alone = group.members
+        if alone:
+            single.append(replace(group, members=alone))
+    return Comparisons([each for each in groups if each.rankings], single)
+
+
+def _seeds(run: ScoredRun) -> int:
+    return max(map(len, run.values.values()), default=0)

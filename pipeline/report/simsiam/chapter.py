@@ -170,7 +170,7 @@ def _curves(results: Results, reported: Reported, plan: Plan, out: Path) -> dict
             figures.plot(place, [ours, *theirs], PANELS[column])
             if theirs:
                 place.legend(fontsize=8)
-    return {"run": plan.run, "title": f"{kind.figure}{kind.title}", "about": _about([plan])}
+    return {"run": plan.run, "title": f"{kind.figure}{kind.title}"}
 
 
 def _variants(results: Results, plans: Sequence[Plan], metrics: Mapping[str, Any], out: Path) -> str:
