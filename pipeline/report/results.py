@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -48,6 +48,7 @@ class Results:
         self.finished = {(plan.stage, plan.run): plan for plan, there in zip(wanted, done, strict=True) if there}
         self.missing = [plan for plan, there in zip(wanted, done, strict=True) if not there]
         self._history = cache(self._read_history)
+        self._by_seed = cache(self._pivoted)
 
     def folder(self, plan: Plan) -> Path:
         """Return the folder that the stage of a plan writes."""
@@ -69,8 +70,7 @@ class Results:
 
     def curve(self, plan: Plan, column: str) -> pd.DataFrame:
         """Return one column of `history.csv`: a row per epoch or step, a column per seed."""
-        rows = self._history(self.folder(plan))
-        return rows.pivot(index=_counter(rows), columns="seed", values=column)
+        return cast(pd.DataFrame, self._by_seed(self.folder(plan))[column])
 
     def by_seed(self, plan: Plan, column: str) -> dict[str, list[float]]:
         """Return one column of `history.csv` by seed, nothing where the run does not measure it."""
@@ -168,6 +168,10 @@ class Results:
         split = column.split("_")[0]
         counts = (self.card(plan) or {}).get("counts", {})
         return {"split": split, "images": counts[split]} if split in counts else {}
+
+    def _pivoted(self, folder: Path) -> pd.DataFrame:
+        rows = self._history(folder)
+        return rows.pivot(index=_counter(rows), columns="seed")
 
     @staticmethod
     def _read_history(folder: Path) -> pd.DataFrame:
