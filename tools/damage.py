@@ -71,7 +71,7 @@ TARGETS = [
         "reports/report.md", "reports/summary.json", "reports/curves/vae.csv",
     )),
     *(Target(pattern, tracked=True) for pattern in (
-        ".scratch/seconds.jsonl", ".scratch/tracking-synced", "mlflow.db", "mlartifacts/**/metrics.json",
+        ".scratch/usage.jsonl", ".scratch/tracking-synced", "mlflow.db", "mlartifacts/**/metrics.json",
     )),
     *(Target(pattern, without=OUTPUTS) for pattern in (
         f"{CACHED}models/vae/one", f"{CACHED}models/vae/one/seed_0.safetensors", f"{CACHED}data/mine/card.json",
@@ -101,6 +101,8 @@ def campaign(folder: Path, cases: list[tuple[Target, str]]) -> int:
     checkout.run(*runner(1), PIPELINE_TRACKING="")
     expected = checksums(checkout.folder)
     shutil.copytree(checkout.folder, folder / "done", symlinks=True)
+    for target, _ in cases:
+        found(folder / target.state, target)  # a target that is not there ends the campaign before it begins
     print("| file | damage | what came of it | said |\n|---|---|---|---|", flush=True)
     outcomes: Counter[str] = Counter()
     for target, damage in cases:
@@ -151,7 +153,9 @@ def interrupt(checkout: Checkout) -> None:
 def found(folder: Path, target: Target) -> Path:
     """Return the file that is to be damaged."""
     if not target.pattern.startswith(CACHED):
-        return max(filter(Path.is_file, folder.glob(target.pattern)), key=lambda file: file.stat().st_size)
+        files = list(filter(Path.is_file, folder.glob(target.pattern)))
+        assert files, f"no file {target.pattern} where all is {target.state}"
+        return max(files, key=lambda file: file.stat().st_size)
     place = Path(target.pattern.removeprefix(CACHED))
     stages = YAML(typ="safe").load(folder / "dvc.lock")["stages"].values()
     objects = {output["path"]: output["md5"] for stage in stages for output in stage["outs"]}
