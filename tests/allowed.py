@@ -7,6 +7,7 @@ import contextlib
 import copy
 import importlib
 import json
+import math
 import os
 import shutil
 import sys
@@ -330,7 +331,7 @@ def check_output(folder: Path) -> None:
         if file.suffix == ".json":
             json.loads(file.read_text(), parse_constant=odd.append)
         elif file.name == "history.csv":
-            odd += [row for row in history.read(file) if not np.isfinite(list(row.values())).all()]
+            odd += [row for row in history.read(file) if not all(map(math.isfinite, row.values()))]
         elif file.suffix == ".npy" and (array := np.load(file)).dtype.kind == "f":
             odd += array[~np.isfinite(array)].tolist()
         assert not odd, (file, odd[:3])

@@ -30,7 +30,7 @@ def effective_rank(features: Tensor) -> float:
     r"""Return $\exp(-\sum_i p_i \log p_i)$, p the eigenvalues of the second moment of L2-normalised features.
 
     The moment is taken about 0, not about the mean: features that are all the same, or the same but for their sign,
-    give 1; features that spread evenly give d.
+    give 1; features that spread evenly give d, and features that are not all finite NaN.
 
     Args:
         features: Features of images, `(n, d)`.
@@ -39,6 +39,8 @@ def effective_rank(features: Tensor) -> float:
     the singular values; these are their squares).
     """
     unit = F.normalize(features.double())
+    if not unit.isfinite().all():  # a matrix of such numbers has no eigenvalues
+        return math.nan
     small = unit.T @ unit if unit.shape[1] <= len(unit) else unit @ unit.T  # the same eigenvalues but for zeros
     share = torch.linalg.eigvalsh(small / len(unit)).clamp_min(0)
     return math.exp(torch.special.entr(share / share.sum().clamp_min(TINY)).sum().item())

@@ -110,12 +110,9 @@ class SimSiamTrainee:
 
     def measure(self, number: int) -> Mapping[int, Row]:
         """Return the mean loss of the epoch and what the monitor says of the features."""
-        row = {"loss": self.loss}
-        if math.isfinite(self.loss):  # features of a diverged network have no eigenvalues; the loop ends this training
-            layers = (embed(self.model, self.data, split, self.settings.precision) for split in ("train", "test"))
-            bank, test = (features[self.settings.monitor.knn_features] for features in layers)
-            row |= measure(bank, test, self.data, self.settings.monitor)
-        return {self.seed: row}
+        layers = (embed(self.model, self.data, split, self.settings.precision) for split in ("train", "test"))
+        bank, test = (features[self.settings.monitor.knn_features] for features in layers)
+        return {self.seed: {"loss": self.loss, **measure(bank, test, self.data, self.settings.monitor)}}
 
     def state(self) -> dict[str, Any]:
         return {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict()}

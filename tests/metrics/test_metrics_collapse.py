@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -48,3 +50,10 @@ def test_standard_deviation_on_numbers_small_enough_to_do_by_hand():
 
 def test_features_that_are_all_zero_are_all_the_same():
     assert effective_rank(torch.zeros(5, 3)) == pytest.approx(1) and feature_std(torch.zeros(5, 3)) == 0
+
+
+@pytest.mark.parametrize("odd", [math.inf, math.nan])
+def test_features_that_are_not_finite_have_no_rank(odd):
+    features = torch.randn(6, 3)
+    features[2, 1] = odd
+    assert math.isnan(effective_rank(features))

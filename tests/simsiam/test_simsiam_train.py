@@ -10,6 +10,7 @@ from pipeline.runtime import history
 from pipeline.runtime.context import Context
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.seeding import generator
+from pipeline.runtime.training import must_be_finite
 from pipeline.simsiam.augment import view
 from pipeline.simsiam.evaluate import embed, measure
 from pipeline.simsiam.network import FORMATS, SimSiam, load, memory_format, untrained
@@ -31,8 +32,18 @@ def trainee(data, settings, **changes):
 
 
 def test_divergence_is_said(data, tmp_path, training):
-    with pytest.raises(UserError, match=r"seed 0, epoch 1: loss .*training has diverged; a smaller learning_rate"):
+    with pytest.raises(UserError, match=r"seed 0, epoch 1: loss.*training has diverged; a smaller learning_rate"):
         run(data, tmp_path, replace(training, optimiser=Optimiser(1e30, 0.9, 0.0), seeds=(0,)))
+
+
+def test_divergence_in_the_last_step_is_said_too(data, training):
+    model = trainee(data, training)
+    model.advance(1)
+    next(model.model.parameters()).data.fill_(math.inf)  # the mean loss does not know of it
+    row = model.measure(1)[0]
+    assert math.isfinite(row["loss"])
+    with pytest.raises(UserError, match="training has diverged"):
+        must_be_finite(row, "seed 0, epoch 1", model.remedy)
 
 
 def test_the_encoders_rate_falls_along_a_cosine_and_the_predictors_stays(data, training):
