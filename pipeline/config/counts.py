@@ -1,8 +1,10 @@
-"""Whether every score gets as many images as it needs: what no section of params.yaml can know by itself."""
+"""Whether every score gets the images that it needs: what no section of params.yaml can know by itself."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from pipeline.config.data import SCHEMAS, Labelled
 from pipeline.features.settings import Scoring
 from pipeline.runtime.plan import Plan
 from pipeline.runtime.settings import build
@@ -28,7 +30,36 @@ def check(plans: Sequence[Plan], params: Mapping[str, Any]) -> list[str]:
     sentences = [
         sentence for plan in plans if plan.stage in COUNTED for sentence in _sentences(plan, evaluators, params)
     ]
-    return list(dict.fromkeys(sentences))
+    return list(dict.fromkeys(sentences)) + list(_unmappable(plans))
+
+
+def _unmappable(plans: Sequence[Plan]) -> Iterator[str]:
+    """Yield a sentence for every t-SNE map of a set of the registry that is known to have no or one class."""
+    sets = {plan.output: plan for plan in plans if plan.stage == "data"}
+    for plan in plans:
+        if plan.stage == "likelihood" and plan.settings["tsne"] and (data := sets.get(plan.inputs["data"])):
+            chosen, labelled = data.settings["classes"], issubclass(SCHEMAS[data.settings["source"]], Labelled)
+            if not labelled or (chosen and len(chosen) == 1):
+                found = "one class" if labelled else "no labels"
+                yield f"vae.runs.{plan.run}: tsne: true, but a map needs several classes, and {data.run} has {found}"
+
+
+def passed_on(plans: Sequence[Plan]) -> list[Plan]:
+    """Tell the stages that first see a user's own images which autoencoders make a t-SNE map of them.
+
+    Whether such images suffice for a map shows before anything is trained on them, not after.
+    """
+    maps: dict[str, list[str]] = {}
+    for plan in plans:
+        if plan.stage == "likelihood" and plan.settings["tsne"]:
+            maps.setdefault(plan.inputs["data"], []).append(f"vae.runs.{plan.run}")
+    return [
+        _mapped(plan, maps[plan.output]) if plan.output in maps and plan.settings["own"] else plan for plan in plans
+    ]
+
+
+def _mapped(plan: Plan, runs: list[str]) -> Plan:
+    return replace(plan, settings={**plan.settings, "own": {**plan.settings["own"], "mapped": runs}})
 
 
 def _sentences(plan: Plan, evaluators: Mapping[str, Scoring], params: Mapping[str, Any]) -> Iterator[str]:

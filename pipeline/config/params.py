@@ -75,7 +75,7 @@ def expand(params: object) -> list[Plan]:
     errors = errors or counts.check(plans, root)
     if errors:
         raise UserError("\n".join(["params.yaml cannot be run:", *(f"  {error}" for error in errors)]))
-    return plans
+    return counts.passed_on(plans)
 
 
 def _runs(section: object) -> list[str]:

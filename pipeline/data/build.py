@@ -14,6 +14,7 @@ from pipeline.data.errors import DataError
 from pipeline.data.registry import EMBEDDED, OFFICIAL, Source
 from pipeline.data.settings import Making
 from pipeline.data.splits import Splits
+from pipeline.metrics import latent_map
 
 _EMBEDDED: dict[str, Callable[..., Splits]] = {
     "digits28": digits.digits28,
@@ -46,6 +47,8 @@ def build(name: str, output: Path, settings: Making) -> None:
     for split, part in splits.items():
         if len(part) < LEAST:
             raise DataError(f"data set {name}: its split {split} has {len(part)} image; at least {LEAST} are needed.")
+    if settings.own and settings.own.mapped and (reason := latent_map.refusal(splits["test"].labels)):
+        raise DataError(f"{', '.join(settings.own.mapped)}: data set {name} {reason}")
     with disk_errors(f"data set {name} cannot be stored"):
         for split, part in splits.items():
             np.save(output / f"{split}_images.npy", np.ascontiguousarray(part.images))

@@ -13,7 +13,7 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Own:
-    """Where a user's own data lie, and what they are."""
+    """Where a user's own data lie, what they are, and the autoencoders that make a t-SNE map of their test images."""
 
     path: str
     sha256: str
@@ -21,6 +21,7 @@ class Own:
     licence: str
     splits: dict[str, str] | None
     test_share: float
+    mapped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

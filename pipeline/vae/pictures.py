@@ -92,15 +92,10 @@ def save_map(model: Vae, data: DataSet, seed: int, output: Path) -> dict[str, An
         DataError: If the set has no labels, or too few images or classes.
         UserError: If the encoder has collapsed.
     """
-    if "test" not in data.labels:
-        raise DataError(f"data set {data.card['name']} has no labels; a t-SNE map (tsne: true) needs them.")
-    labels = data.labels["test"].cpu().numpy()
-    count, classes = len(labels), len(np.unique(labels))
-    if count <= latent_map.PERPLEXITY or not 1 < classes < count:
-        raise DataError(
-            f"data set {data.card['name']} has {count:,} test images of {classes:,} classes; a t-SNE map (tsne: true)"
-            f" needs more than {latent_map.PERPLEXITY:g} images, more than one class, and more images than classes."
-        )
+    labels = data.labels["test"].cpu().numpy() if "test" in data.labels else None
+    if reason := latent_map.refusal(labels):
+        raise DataError(f"data set {data.card['name']} {reason}")
+    assert labels is not None
     z = latents(model, data.split("test")).cpu().numpy()
     if (z == z[0]).all():
         raise UserError("all test images have the same latent, of which no map can be made (tsne: true).")

@@ -54,3 +54,28 @@ def test_a_map_in_the_plane_needs_two_latent_dimensions():
     content["vae"] |= {"tsne": True, "latent": 1}
     with pytest.raises(UserError, match="vae: tsne: true, but a map in the plane needs latent"):
         expand(content)
+
+
+def test_a_users_images_are_known_to_be_mapped_before_anything_is_trained_on_them():
+    content = checkout.params()
+    content["data"]["mine"] = {"source": "arrays", "path": "own", "sha256": "0" * 64}
+    content["samples"]["runs"] = {}
+    content["vae"]["runs"] = {name: {"data": "mine", "network": "mlp", "tsne": name != "c"} for name in "abc"}
+    plans = {plan.address: plan for plan in expand(content)}
+    assert plans["data@mine"].settings["own"]["mapped"] == ["vae.runs.a", "vae.runs.b"]
+    for run in "ab":
+        content["vae"]["runs"][run]["tsne"] = False
+    assert {plan.address: plan for plan in expand(content)}["data@mine"].settings["own"]["mapped"] == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "found"),
+    [({"source": "binarized_mnist"}, "no labels"), ({"source": "digits16", "classes": ["3"]}, "one class")],
+)
+def test_a_set_without_several_classes_has_no_map(entry, found):
+    content = checkout.params()
+    name = entry["source"] if found == "no labels" else "threes"
+    content["data"][name] = entry
+    content["vae"]["runs"]["one"] = {"data": name, "network": "mlp", "likelihood": "bernoulli", "tsne": True}
+    with pytest.raises(UserError, match=rf"vae\.runs\.one: tsne: true, but a map needs .* {name} has {found}"):
+        expand(content)

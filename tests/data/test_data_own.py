@@ -2,6 +2,8 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -277,3 +279,24 @@ def test_the_checksum_of_a_folder_is_what_the_shell_says(tmp_path):
         check=True,
     ).stdout
     assert line == f'sha256: "{checksum.of(tmp_path / "x")}"\n'
+
+
+@pytest.mark.parametrize(
+    ("labels", "sentence"),
+    [
+        (np.arange(31) % 2, ""),
+        (np.arange(30) % 2, "30 test images of 2 classes; a t-SNE map"),
+        (np.zeros(31, int), "31 test images of 1 classes"),
+        (np.arange(31), "31 test images of 31 classes"),
+        (None, "has no labels; a t-SNE map"),
+    ],
+)
+def test_images_too_few_for_the_map_of_an_autoencoder_are_refused_here(checkout, tmp_path, labels, sentence):
+    images, _ = arrays(31, (8, 8))
+    known = {} if labels is None else {"train_labels": np.arange(31) % 2, "test_labels": labels}
+    saved(checkout / "own", train_images=images, test_images=images[: 31 if labels is None else len(labels)], **known)
+    making = settings_of({"source": "arrays", "path": "own", "sha256": checksum.of(checkout / "own")})
+    build("mine", tmp_path, making)  # nobody maps them
+    mapped = replace(making, own=replace(making.own, mapped=("vae.runs.one",)))
+    with pytest.raises(DataError, match=f"vae.runs.one: data set mine .*{sentence}") if sentence else nullcontext():
+        build("mine", tmp_path, mapped)
