@@ -100,7 +100,7 @@ def notes(group: Group) -> list[str]:
         usual = Counter(map(str, values)).most_common(1)[0][0]
         others = [label for label, value in zip(group.members, values, strict=True) if str(value) != usual]
         condition = CONDITIONS.get(name, name.replace("_", " "))
-        said.append(f"Compare with care: {condition} is another for {', '.join(others)} than for the rest.")
+        said.append(f"Compare with care: {', '.join(others)} differ from the rest in {condition}.")
     if group.members and (sources := group.differing("sources")):
         said.append(f"Computed by different code or packages: {', '.join(sources)}.")
     return said

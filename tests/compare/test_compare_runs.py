@@ -131,7 +131,7 @@ def test_what_is_not_alike_is_said():
     group = replace(group, members={**group.members, "b": other})
     text = render.text([Compared(group, [tables.rank(group, "final.frechet_distance")])])
     assert "- a: final.frechet_distance of seed 1 is nan, left out." in text
-    assert "- Compare with care: the number of images is another for b than for the rest." in text
+    assert "- Compare with care: b differ from the rest in the number of images." in text
     assert "- Computed by different code or packages: torch." in text
     assert "one seed in common: no interval; train at least 3" in text
 

@@ -180,15 +180,17 @@ def _charts(results: Results, reported: Reported, data: str, plans: Sequence[Pla
     term = "squared error, sum over pixels in [-1, 1]"
     betas = " and ".join(sorted({_item(results.settings(plan)) for plan in fixed} - {""}))
     charts = [
-        ("F25", "ae_reconstruction", plain, "test_reconstruction", term, "autoencoders of several latent sizes"),
-        (betas, "beta_reconstruction", fixed, "test_reconstruction", term, "constant weights of KL"),
-        (betas, "beta_kl", fixed, "test_kl", f"KL ({NATS})", "constant weights of KL"),
+        ("F25", "ae_reconstruction", plain, "test_reconstruction", term,
+         "squared error of autoencoders with several latent sizes"),
+        (betas, "beta_reconstruction", fixed, "test_reconstruction", term,
+         "squared error under constant weights of KL"),
+        (betas, "beta_kl", fixed, "test_kl", f"KL ({NATS})", "KL under constant weights of it"),
         ("F28", "linear_reconstruction", [*one, *linear] if linear else [], "test_reconstruction", term,
-         "a weight of KL that rises from 0, beside a constant one"),
+         "squared error under a weight of KL that rises from 0, beside weight 1"),
         ("F28", "linear_kl", [*one, *linear] if linear else [], "test_kl", f"KL ({NATS})",
-         "a weight of KL that rises from 0, beside a constant one"),
+         "KL under a weight that rises from 0, beside weight 1"),
         ("beta = 0", "zero_reconstruction", [*none, *widest] if none else [], "test_reconstruction", term,
-         "a sample and the mean as latent code, beside the autoencoder of the same size"),
+         "squared error with a sample or the mean as latent code, beside the plain autoencoder of that size"),
     ]  # fmt: skip
     found = []
     for title, name, shown, column, label, what in charts:
