@@ -101,14 +101,16 @@ def jacobian_error(dimension: int, points: int, seed: int) -> float:
 
 
 def groups(x: Tensor, side: Tensor) -> dict[str, Any]:
-    """Return how many points lie on the smaller side, and the mean silhouette of the two sides (`None` for one).
+    """Return how many points lie on the smaller side, and the mean silhouette of the two sides.
+
+    It is `None` where it says nothing: for one side, and for two points.
 
     Args:
         x: Points, `(n, 2)`.
         side: On which side of the layer's plane each of them started, bool `(n)`.
     """
     smaller = min(int(side.sum()), int((~side).sum()))
-    return {"smaller_side": smaller, "silhouette": float(silhouette_score(x, side)) if smaller else None}
+    return {"smaller_side": smaller, "silhouette": float(silhouette_score(x, side)) if smaller and len(x) > 2 else None}
 
 
 def exponent(counts: Mapping[str, int]) -> float:

@@ -25,8 +25,12 @@ def test_large_layers_part_the_points_and_small_ones_leave_them(tmp_path):
     assert metrics["exponents"]["depth"] == pytest.approx(1)
 
 
-def test_one_group_has_no_silhouette():
+def test_one_group_has_no_silhouette_and_two_points_have_none_either():
     assert groups(torch.randn(5, 2), torch.ones(5, dtype=torch.bool)) == {"smaller_side": 0, "silhouette": None}
+    assert groups(torch.randn(2, 2), torch.tensor([True, False])) == {"smaller_side": 1, "silhouette": None}
+    assert groups(torch.tensor([[0.0, 0], [1, 0], [5, 0]]), torch.tensor([True, True, False]))["silhouette"] == (
+        pytest.approx((4 / 5 + 3 / 4 + 0) / 3)  # (b - a) / max(a, b) of each; 0 for one that is alone
+    )
 
 
 def test_the_formula_of_the_log_determinant_is_checked_against_the_jacobian(monkeypatch):
