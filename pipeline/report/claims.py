@@ -242,25 +242,25 @@ OUTCOMES = {
     "part": "confirmed in part",
     "fails": "not confirmed",
     "open": "undecided",
-    "once holds": "holds in 1 of 1 seed",
-    "once part": "holds in part in 1 of 1 seed",
-    "once fails": "holds in 0 of 1 seed",
+    "once holds": "holds (1 seed)",
+    "once part": "holds in part (1 seed)",
+    "once fails": "does not hold (1 seed)",
 }
 HERE = {
     "holds": "holds here",
     "part": "holds here in part",
     "fails": "does not hold here",
     "open": "undecided here",
-    "once holds": "holds here in 1 of 1 seed",
-    "once part": "holds here in part in 1 of 1 seed",
-    "once fails": "holds here in 0 of 1 seed",
+    "once holds": "holds here (1 seed)",
+    "once part": "holds here in part (1 seed)",
+    "once fails": "does not hold here (1 seed)",
 }
 MEANING = {
     "confirmed": "holds on the report's own data, by a count or a formula, or over several seeds",
     "confirmed in part": "a part of it holds; another does not, or is undecided",
     "not confirmed": "does not hold on the report's own data",
     "undecided": "the seeds do not settle it: the interval of a margin contains zero",
-    "holds in 1 of 1 seed": "a single training, which varies with the seed, confirms nothing; 0 of 1 refutes nothing:"
+    "holds (1 seed)": "a single training, which varies with the seed, confirms nothing and refutes nothing:"
     " initial weights that differ by rounding (1e-7) turn some of these verdicts over, see `python -m tools.perturb`",
     "not tested": "our runs are on other data, shorter, or have other settings",
     "holds here": "on the data of our runs it holds, does not, or is undecided, whatever it does on the report's",

@@ -216,11 +216,11 @@ def test_each_claim_says_each_of_its_verdicts(name: str) -> None:
     confirmed = assess(REPORTED, name, rule, {"0": yes}, **PLACES)
     assert confirmed.name == name and confirmed.found and "{" not in confirmed.found + confirmed.rule
     several = name in COUNTED or name == "C57"
-    assert confirmed.verdict == ("confirmed" if several else "holds in 1 of 1 seed")
+    assert confirmed.verdict == ("confirmed" if several else "holds (1 seed)")
     for no in against:
         assert rule(**no) is not None and not holds(rule(**no))
         refuted = assess(REPORTED, name, rule, {"0": no}, **PLACES)
-        assert refuted.outcome not in ("confirmed", "holds in 1 of 1 seed") and refuted.found
+        assert refuted.outcome not in ("confirmed", "holds (1 seed)") and refuted.found
     absent = assess(REPORTED, name, rule, {})
     assert absent.verdict == "not run" and not absent.found and not absent.figure
     if missing is not None:
@@ -251,7 +251,7 @@ def test_claims_that_need_scale_have_no_verdict_on_the_reports_data_without_it(n
         short, long = (assess(REPORTED, name, rule, {"0": yes}, [known], **PLACES) for known in facts)
         assert short.verdict == f"not tested: {needed - 1:,} {what}, at least {needed:,} needed"
         assert short.here.startswith("holds here") and long.here == ""
-        assert long.outcome in ("confirmed", "holds in 1 of 1 seed")
+        assert long.outcome in ("confirmed", "holds (1 seed)")
     needs = {what for what, names in LENGTHS.items() if name in names}
     assert needs == set(text.needs)
 
@@ -269,8 +269,8 @@ def test_what_varies_over_seeds_is_settled_by_an_interval() -> None:
 
 
 def test_one_seed_says_so() -> None:
-    assert verdict(-101.0) == "holds in 1 of 1 seed"
-    assert verdict(-103.0) == "holds in 0 of 1 seed"
+    assert verdict(-101.0) == "holds (1 seed)"
+    assert verdict(-103.0) == "does not hold (1 seed)"
     words = {outcome for outcome in (*claims.OUTCOMES.values(), *claims.HERE.values()) if "1 seed" in outcome}
     assert len(words) == 6
 
@@ -300,7 +300,7 @@ def test_parts_make_a_verdict_in_part() -> None:
     assert outcome((-1, -1), (-1.1, -1.1)) == "not confirmed"
     assert outcome((-1, -1), (3, -1.1)) == "not confirmed"
     assert outcome((-1, 1), (3, -1.1)) == "undecided"
-    assert outcome((1, -1)) == "holds in part in 1 of 1 seed"
+    assert outcome((1, -1)) == "holds in part (1 seed)"
 
 
 def test_margins_are_shown_with_their_interval() -> None:
@@ -314,8 +314,8 @@ def test_runs_on_other_data_say_whether_it_holds_there_and_confirm_nothing() -> 
     facts = [{"data": "binarized_digits28"}]
     one, none = (assess(REPORTED, "C05", rule, {"0": numbers}, facts) for numbers in (yes, against[0]))
     assert one.verdict == "not tested: claimed of binarized_mnist"
-    assert one.verdict_here == "holds here in 1 of 1 seed, on binarized_digits28"
-    assert none.verdict_here == "holds here in 0 of 1 seed, on binarized_digits28"
+    assert one.verdict_here == "holds here (1 seed), on binarized_digits28"
+    assert none.verdict_here == "does not hold here (1 seed), on binarized_digits28"
     two = assess(REPORTED, "C05", rule, {"0": yes, "1": yes}, facts)
     assert two.verdict_here == "holds here, on binarized_digits28 (2 of 2 seeds)"
     assert all(claims.decided(each) for each in (one, none, two))

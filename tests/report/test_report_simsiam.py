@@ -125,9 +125,9 @@ def test_a_spike_is_early_and_high() -> None:
         known["knn"]["best"] = best
         return assess(TEXTS, "C22b", rules.spikes, {"0": {"score": known, "epochs": epochs}}).verdict
 
-    assert verdict(31.0) == "holds in 1 of 1 seed"
-    assert verdict(29.0) == "holds in 0 of 1 seed"
-    assert verdict(31.0, epochs=7) == "holds in 0 of 1 seed"  # the best epoch, the third, is too late
+    assert verdict(31.0) == "holds (1 seed)"
+    assert verdict(29.0) == "does not hold (1 seed)"
+    assert verdict(31.0, epochs=7) == "does not hold (1 seed)"  # the best epoch, the third, is too late
 
 
 LOSS = [-0.2, -0.6, *[-0.6 - 0.005 * epoch for epoch in range(1, 9)]]  # nine tenths fall in the first fifth
@@ -204,7 +204,7 @@ def test_the_chapter_shows_each_variant_with_its_verdict(tmp_path: Path, planned
     assert "| not learning |" in table["fixed_predictor"]
     held = {"C20": "holds here", "C21": "holds here in part", "C22": "holds here in part", "C23": "holds here"}
     for name, words in held.items():
-        end = f"| {words} in 1 of 1 seed, on shapes32 |"
+        end = f"| {words} (1 seed), on shapes32 |"
         assert any(line.startswith(f"| {name} |") and line.endswith(end) for line in text.splitlines())
     point = "not testable at this scale: 1 epochs in the first fifth of the training, at least 2 needed"
     assert any(line.startswith("| C24 |") and point in line for line in text.splitlines())
@@ -231,8 +231,8 @@ def test_a_short_training_on_the_reports_data_is_not_treated_as_theirs(tmp_path:
     claims = {line[2:5]: line for line in (tmp_path / "out/report.md").read_text().splitlines() if line[2:4] == "C2"}
     reason = f"not tested: {planned[0].settings['epochs']} epochs, at least 51 needed"
     assert all(reason in claims[name] for name in ("C20", "C24"))
-    assert "| holds here in 1 of 1 seed, on cifar10 |" in claims["C20"]
-    assert "| holds in part in 1 of 1 seed |" in claims["C21"]
+    assert "| holds here (1 seed), on cifar10 |" in claims["C20"]
+    assert "| holds in part (1 seed) |" in claims["C21"]
 
 
 def test_each_variant_is_told_by_its_settings(planned: list[Plan]) -> None:

@@ -25,7 +25,7 @@ def test_floating_numbers_move_by_a_ten_millionth_and_nothing_else_does():
 
 def test_a_verdict_of_one_seed_may_turn_and_a_confirmation_may_not(capsys):
     assert perturb.show({"C01": claim(0.1)}, [{"C01": claim(-0.1)}]) == 0
-    assert "C01 turned: holds in 1 of 1 seed / holds in 0 of 1 seed" in capsys.readouterr().out
+    assert "C01 turned: holds (1 seed) / does not hold (1 seed)" in capsys.readouterr().out
     sure, refuted = claim(1.0, 1.1, 0.9), claim(-1.0, -1.1, -0.9)
     assert perturb.show({"C01": sure}, [{"C01": refuted}]) == 1
     assert "WITHOUT SAYING" in capsys.readouterr().out
