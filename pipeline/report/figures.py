@@ -43,13 +43,13 @@ def curves(path: Path, lines: Sequence[Curve], ylabel: str, log: bool = False) -
 
 
 def zoomed(path: Path, lines: Sequence[Curve], ylabel: str) -> None:
-    """Plot curves over epochs, and below their second half by itself, where they differ by less than they fell."""
-    last = max(int(curve.values.index.max()) for curve in lines if len(curve.values))
+    """Plot curves over epochs, and below the second half of the shortest, where they differ by less than they fell."""
+    last = min(int(curve.values.index.max()) for curve in lines if len(curve.values))
     with style.panels(path, 2, 1, 6.4, 2.9) as (whole, half):
         plot(whole, lines, ylabel)
         whole.legend()
-        late = [replace(curve, values=curve.values[curve.values.index >= last // 2]) for curve in lines]
-        plot(half, [curve for curve in late if len(curve.values)], ylabel, f"epoch, from {last // 2} on")
+        late = [replace(curve, values=curve.values.loc[last // 2 : last]) for curve in lines]
+        plot(half, [curve for curve in late if len(curve.values)], ylabel, f"epoch, {last // 2} to {last}")
 
 
 def plot(axes: Axes, lines: Sequence[Curve], ylabel: str, xlabel: str = "epoch") -> None:

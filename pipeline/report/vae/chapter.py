@@ -171,7 +171,8 @@ def _curves(results: Results, reported: Reported, plans: Sequence[Plan], out: Pa
     negative += marks(results, reported, ["000-vae-elbo"], "epochs", -1)
     figures.zoomed(out / "figures/vae/negative_elbo.png", negative, f"validation -ELBO ({NATS})")
     train = lines(results, plans, "train_loss", -1)
-    thin = [Curve(f"{c.label}, training", c.values.iloc[1:], {**c.look, "linewidth": 0.7}) for c in train]
+    # a label that begins with _ is in no legend
+    thin = [Curve(f"_{c.label}", c.values.iloc[1:], {**c.look, "linewidth": 0.7}) for c in train]
     both = [*(curve for plan, column in held_out for curve in lines(results, [plan], column)), *thin]
     both += marks(results, reported, ["002-vae-elbo"], "epochs")
     figures.zoomed(out / "figures/vae/elbo.png", both, f"ELBO ({NATS})")
@@ -223,7 +224,7 @@ def _likelihood(results: Results, reported: Reported, plans: Sequence[Plan], met
         axes.set_xticks(every, [str(k) for k in every])
         axes.minorticks_off()
         axes.set(xlabel="importance samples K per image", ylabel=f"log p(x) ({NATS})")
-        axes.legend()
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     protocols = [metrics[plan.run]["protocol"] for plan in plans]
     return ", ".join(dict.fromkeys(f"{protocol['images']} of {protocol['data']}" for protocol in protocols))
 
