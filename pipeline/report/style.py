@@ -145,6 +145,13 @@ class _Savers:
         while self._waiting or self._running:
             self._go_on(timeout=None)
 
+    def stop(self) -> None:
+        """Save no more."""
+        self._waiting.clear()
+        for fork, _ in self._running.values():
+            fork.terminate()
+            fork.join()
+
     def _go_on(self, timeout: float | None) -> None:
         """Start forks for the figures that wait, as far as others have ended or do so within `timeout` seconds."""
         for ended in wait(list(self._running), timeout) if self._running else []:
@@ -172,4 +179,5 @@ def saved_in_forks() -> Iterator[None]:
         yield
         savers.finish()
     finally:
+        savers.stop()
         _savers.reset(before)

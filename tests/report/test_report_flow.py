@@ -97,3 +97,27 @@ def test_what_is_missing_is_left_out(measured, tmp_path):
     render(tmp_path, tmp_path / "out", allow_missing=True, chapters=[chapter.CHAPTER])
     text = (tmp_path / "out/report.md").read_text()
     assert "No run is scored yet." in text and "![" not in text
+
+
+@pytest.mark.parametrize("density", ["sine", ""])
+def test_the_finding_on_the_constraints_needs_the_arcs_alone(measured, tmp_path, density):
+    root = tmp_path / "project"
+    shutil.copytree(measured, root)
+    file = root / "scores/flow/k2/metrics.json"
+    metrics = json.loads(file.read_text())
+    for values in (metrics["mean"], metrics["spread"], *metrics["seeds"].values()):
+        for constraint, nll in (("smooth", 3.0), ("in_place", 3.5)):
+            samples = values[constraint]["samples"]
+            samples["arcs"]["test_nll"] = nll
+            values[constraint]["samples"] = {name: samples[name] for name in ("arcs", density) if name}
+    metrics["protocol"]["densities"] = [name for name in ("arcs", density) if name]
+    file.write_text(json.dumps(metrics))
+    for deeper in (root / "plan").glob("*flow/k10.yaml"):
+        deeper.unlink()
+    plan = Plan.read(root / "plan/train_flow/k2.yaml")
+    plan.settings["network"]["densities"] = metrics["protocol"]["densities"]
+    (root / plan.path).write_text(plan.text())
+    render(root, tmp_path / "out", allow_missing=False, chapters=[chapter.CHAPTER])
+    text = " ".join((tmp_path / "out/report.md").read_text().split())
+    assert "**Two layers with the correction" in text and "is 3.50 nats in place and 3.00 with the smooth map" in text
+    assert (", on sine " in text) == bool(density)

@@ -1,0 +1,48 @@
+"""Figures that are saved in forks of the process."""
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from pipeline.report import style
+
+
+def plotted(folder: Path, count: int = 5) -> list[Path]:
+    """Plot so many charts of different heights."""
+    paths = [folder / str(number) / "chart.png" for number in range(count)]
+    for number, path in enumerate(paths):
+        with style.chart(path) as axes:
+            axes.plot([0, 1], [0, number], label="line")
+            axes.set_title("a title")
+            axes.legend()
+    return paths
+
+
+def test_forks_save_the_same_bytes(tmp_path: Path) -> None:
+    at_once = [path.read_bytes() for path in plotted(tmp_path / "at once")]
+    with style.saved_in_forks():
+        paths = plotted(tmp_path / "in forks")
+    assert [path.read_bytes() for path in paths] == at_once
+    assert len(set(at_once)) == 5
+    assert not multiprocessing.active_children()
+
+
+def test_a_figure_that_cannot_be_saved_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"chart\.png was not saved"), style.saved_in_forks():
+        plotted(tmp_path, 1)
+        with style.chart(tmp_path / "gone" / "chart.png") as axes:
+            axes.set_title("$\\unknown{}$")  # no such command: found out when the text is laid out
+
+
+def test_an_error_elsewhere_ends_the_forks(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), style.saved_in_forks():
+        plotted(tmp_path, 8)
+        raise KeyError("in a chapter")
+    assert not multiprocessing.active_children()
+
+
+def test_outside_the_block_figures_are_saved_at_once(tmp_path: Path) -> None:
+    with style.saved_in_forks():
+        pass
+    assert plotted(tmp_path, 1)[0].exists()
