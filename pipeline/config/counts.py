@@ -1,10 +1,11 @@
-"""Whether every score gets the images that it needs: what no section of params.yaml can know by itself."""
+"""Whether every score gets the images and classes that it needs: what no section of params.yaml knows by itself."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from pipeline.config.data import SCHEMAS, Labelled
+from pipeline.data.registry import EMBEDDED, OFFICIAL
 from pipeline.features.settings import Scoring
 from pipeline.runtime.plan import Plan
 from pipeline.runtime.settings import build
@@ -18,7 +19,7 @@ COUNTED = {
 
 
 def check(plans: Sequence[Plan], params: Mapping[str, Any]) -> list[str]:
-    """Return a sentence for every hyperparameter that gives an evaluator fewer images than it needs.
+    """Return a sentence for every hyperparameter that asks for images or classes which there are not.
 
     What a family's top level says is named once, whatever number of runs inherit it.
 
@@ -30,12 +31,24 @@ def check(plans: Sequence[Plan], params: Mapping[str, Any]) -> list[str]:
     sentences = [
         sentence for plan in plans if plan.stage in COUNTED for sentence in _sentences(plan, evaluators, params)
     ]
-    return list(dict.fromkeys(sentences)) + list(_unmappable(plans))
-
-
-def _unmappable(plans: Sequence[Plan]) -> Iterator[str]:
-    """Yield a sentence for every t-SNE map of a set of the registry that is known to have no or one class."""
     sets = {plan.output: plan for plan in plans if plan.stage == "data"}
+    return [*dict.fromkeys(sentences), *_unmappable(plans, sets), *_without_class(plans, sets)]
+
+
+def _without_class(plans: Sequence[Plan], sets: Mapping[str, Plan]) -> Iterator[str]:
+    """Yield a sentence for every evaluator whose reference asks for classes that a set of the registry lacks."""
+    for plan in plans:
+        data = sets.get(plan.inputs.get("data", ""))
+        if plan.stage == "features" and data and (wanted := plan.settings["reference_classes"]):
+            origin = {**OFFICIAL, **EMBEDDED}.get(data.settings["source"])
+            known = data.settings["classes"] or (origin.classes if origin else ())  # others stand in their files
+            if known and (missing := [name for name in wanted if name not in known]):
+                place = f"features.runs.{plan.run}.reference_classes"
+                yield f"{place}: {data.run} has no class {', '.join(missing)}; it has {', '.join(known)}"
+
+
+def _unmappable(plans: Sequence[Plan], sets: Mapping[str, Plan]) -> Iterator[str]:
+    """Yield a sentence for every t-SNE map of a set of the registry that is known to have no or one class."""
     for plan in plans:
         if plan.stage == "likelihood" and plan.settings["tsne"] and (data := sets.get(plan.inputs["data"])):
             chosen, labelled = data.settings["classes"], issubclass(SCHEMAS[data.settings["source"]], Labelled)

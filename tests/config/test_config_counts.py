@@ -1,5 +1,7 @@
 """Counts of images against what evaluators need, as far as params.yaml tells."""
 
+from contextlib import nullcontext
+
 import checkout
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -78,4 +80,26 @@ def test_a_set_without_several_classes_has_no_map(entry, found):
     content["data"][name] = entry
     content["vae"]["runs"]["one"] = {"data": name, "network": "mlp", "likelihood": "bernoulli", "tsne": True}
     with pytest.raises(UserError, match=rf"vae\.runs\.one: tsne: true, but a map needs .* {name} has {found}"):
+        expand(content)
+
+
+@pytest.mark.parametrize(
+    ("entry", "wanted", "sentence"),
+    [
+        ({"source": "digits16"}, ["3", "10"], "digits16 has no class 10; it has 0, 1, 2"),
+        ({"source": "digits16", "classes": ["1", "3"]}, ["3", "4"], "some has no class 4; it has 1, 3"),
+        ({"source": "digits16", "classes": ["1", "3"]}, ["3"], ""),
+        ({"source": "arrays", "path": "own", "sha256": "0" * 64}, ["cat"], ""),  # its classes stand in its files
+    ],
+)
+def test_reference_classes_that_a_known_set_lacks_are_named(entry, wanted, sentence):
+    content = checkout.params()
+    name = "digits16" if entry == {"source": "digits16"} else "some"
+    content["data"][name] = entry
+    content["features"]["runs"]["one"] = {"data": name, "reference_classes": wanted}
+    with (
+        pytest.raises(UserError, match=f"features.runs.one.reference_classes: {sentence}")
+        if sentence
+        else nullcontext()
+    ):
         expand(content)
