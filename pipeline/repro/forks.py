@@ -5,6 +5,7 @@ keeps a fork server, that of `multiprocessing`, which imports torch once; each s
 project is imported there: a stage always runs the modules that lie on the disk when it starts.
 """
 
+import contextlib
 import multiprocessing
 import os
 import re
@@ -65,5 +66,6 @@ def _run(call: list[str], folder: str, environment: dict[str, str], output: Any)
     os.environ.update(environment)
     sys.path.insert(0, folder)
     sys.argv = call
-    Path("/proc/self/comm").write_text(call[0])  # its name in `ps`, of 15 letters; the command there is the server's
+    with contextlib.suppress(OSError):  # some containers refuse it
+        Path("/proc/self/comm").write_text(call[0])  # its name in `ps`, where the command is the server's
     runpy.run_module(call[0], run_name="__main__", alter_sys=True)
