@@ -102,7 +102,7 @@ def campaign(folder: Path, cases: list[tuple[Target, str]]) -> int:
     expected = checksums(checkout.folder)
     shutil.copytree(checkout.folder, folder / "done", symlinks=True)
     for target, _ in cases:
-        found(folder / target.state, target)  # a target that is not there ends the campaign before it begins
+        found(folder / target.state, target)  # a target that is not there ends the campaign before anything is damaged
     print("| file | damage | what came of it | said |\n|---|---|---|---|", flush=True)
     outcomes: Counter[str] = Counter()
     for target, damage in cases:
@@ -162,6 +162,7 @@ def found(folder: Path, target: Target) -> Path:
     if str(place) not in objects:  # a file of an output that is a folder
         listed = json.loads(cached(folder, objects[str(place.parent)]).read_text())
         objects = {f"{place.parent}/{entry['relpath']}": entry["md5"] for entry in listed}
+    assert cached(folder, objects[str(place)]).is_file(), f"no object of {place} in DVC's cache"
     return cached(folder, objects[str(place)])
 
 

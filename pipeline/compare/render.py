@@ -97,10 +97,14 @@ def notes(group: Group) -> list[str]:
     said = list(group.notes)
     said += [f"{label}: {lost}, left out." for label, scored in group.members.items() for lost in scored.lost]
     for name, values in (group.differing("protocol") if group.members else {}).items():
-        usual = Counter(map(str, values)).most_common(1)[0][0]
-        others = [label for label, value in zip(group.members, values, strict=True) if str(value) != usual]
         condition = CONDITIONS.get(name, name.replace("_", " "))
-        said.append(f"Compare with care: {', '.join(others)} differ from the rest in {condition}.")
+        usual, count = Counter(map(str, values)).most_common(1)[0]
+        others = [label for label, value in zip(group.members, values, strict=True) if str(value) != usual]
+        if count > len(values) / 2:
+            verb = "differs" if len(others) == 1 else "differ"
+            said.append(f"Compare with care: {', '.join(others)} {verb} from the rest in {condition}.")
+        else:
+            said.append(f"Compare with care: the runs differ in {condition}.")
     if group.members and (sources := group.differing("sources")):
         said.append(f"Computed by different code or packages: {', '.join(sources)}.")
     return said

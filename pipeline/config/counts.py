@@ -32,7 +32,8 @@ def check(plans: Sequence[Plan], params: Mapping[str, Any]) -> list[str]:
         sentence for plan in plans if plan.stage in COUNTED for sentence in _sentences(plan, evaluators, params)
     ]
     sets = {plan.output: plan for plan in plans if plan.stage == "data"}
-    return [*dict.fromkeys(sentences), *_unmappable(plans, sets), *_without_class(plans, sets)]
+    more = [*_unmappable(plans, sets, params), *_without_class(plans, sets)]
+    return list(dict.fromkeys([*sentences, *more]))
 
 
 def _without_class(plans: Sequence[Plan], sets: Mapping[str, Plan]) -> Iterator[str]:
@@ -40,21 +41,29 @@ def _without_class(plans: Sequence[Plan], sets: Mapping[str, Plan]) -> Iterator[
     for plan in plans:
         data = sets.get(plan.inputs.get("data", ""))
         if plan.stage == "features" and data and (wanted := plan.settings["reference_classes"]):
+            place = f"features.runs.{plan.run}.reference_classes"
             origin = {**OFFICIAL, **EMBEDDED}.get(data.settings["source"])
             known = data.settings["classes"] or (origin.classes if origin else ())  # others stand in their files
-            if known and (missing := [name for name in wanted if name not in known]):
-                place = f"features.runs.{plan.run}.reference_classes"
+            if not _labelled(data):
+                yield f"{place}: {data.run} has no labels"
+            elif known and (missing := [name for name in wanted if name not in known]):
                 yield f"{place}: {data.run} has no class {', '.join(missing)}; it has {', '.join(known)}"
 
 
-def _unmappable(plans: Sequence[Plan], sets: Mapping[str, Plan]) -> Iterator[str]:
-    """Yield a sentence for every t-SNE map of a set of the registry that is known to have no or one class."""
+def _labelled(data: Plan) -> bool:
+    """Return whether a data set may have labels."""
+    return issubclass(SCHEMAS[data.settings["source"]], Labelled)
+
+
+def _unmappable(plans: Sequence[Plan], sets: Mapping[str, Plan], params: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for every t-SNE map of a set that is known to have no labels or one class."""
     for plan in plans:
         if plan.stage == "likelihood" and plan.settings["tsne"] and (data := sets.get(plan.inputs["data"])):
-            chosen, labelled = data.settings["classes"], issubclass(SCHEMAS[data.settings["source"]], Labelled)
-            if not labelled or (chosen and len(chosen) == 1):
-                found = "one class" if labelled else "no labels"
-                yield f"vae.runs.{plan.run}: tsne: true, but a map needs several classes, and {data.run} has {found}"
+            chosen = data.settings["classes"]
+            if not _labelled(data) or (chosen and len(chosen) == 1):
+                found = "one class" if _labelled(data) else "no labels"
+                place = f"vae.runs.{plan.run}.tsne" if "tsne" in params["vae"]["runs"][plan.run] else "vae.tsne"
+                yield f"{place}: true, but a map needs several classes, and {data.run} has {found}"
 
 
 def passed_on(plans: Sequence[Plan]) -> list[Plan]:

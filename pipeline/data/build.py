@@ -14,7 +14,7 @@ from pipeline.data.errors import DataError
 from pipeline.data.registry import EMBEDDED, OFFICIAL, Source
 from pipeline.data.settings import Making
 from pipeline.data.splits import Splits
-from pipeline.metrics import latent_map
+from pipeline.metrics import mappable
 
 _EMBEDDED: dict[str, Callable[..., Splits]] = {
     "digits28": digits.digits28,
@@ -38,7 +38,8 @@ def build(name: str, output: Path, settings: Making) -> None:
         settings: Where the data come from.
 
     Raises:
-        DataError: If the data cannot be had, are not what they should be, or cannot be stored.
+        DataError: If the data cannot be had, are not what they should be, are too few for the map of an autoencoder
+            that reads them, or cannot be stored.
     """
     with disk_errors(f"data set {name} cannot be read"):
         origin, splits = _read(settings)
@@ -47,7 +48,7 @@ def build(name: str, output: Path, settings: Making) -> None:
     for split, part in splits.items():
         if len(part) < LEAST:
             raise DataError(f"data set {name}: its split {split} has {len(part)} image; at least {LEAST} are needed.")
-    if settings.own and settings.own.mapped and (reason := latent_map.refusal(splits["test"].labels)):
+    if settings.own and settings.own.mapped and (reason := mappable.refusal(splits["test"].labels)):
         raise DataError(f"{', '.join(settings.own.mapped)}: data set {name} {reason}")
     with disk_errors(f"data set {name} cannot be stored"):
         for split, part in splits.items():

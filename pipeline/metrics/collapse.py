@@ -30,7 +30,7 @@ def effective_rank(features: Tensor) -> float:
     r"""Return $\exp(-\sum_i p_i \log p_i)$, p the eigenvalues of the second moment of L2-normalised features.
 
     The moment is taken about 0, not about the mean: features that are all the same, or the same but for their sign,
-    give 1; features that spread evenly give d, and features that are not all finite NaN.
+    give 1; features that spread evenly give d. If any feature is not finite, the rank is NaN.
 
     Args:
         features: Features of images, `(n, d)`.

@@ -8,24 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from pipeline.metrics.mappable import PERPLEXITY
+
 NEIGHBOURS = 10
-PERPLEXITY = 30.0
-
-
-def refusal(labels: NDArray[np.int64] | None) -> str:
-    """Return why no map can be made of images with these labels, `(n,)`, as the end of a sentence; nothing if one can.
-
-    t-SNE needs more images than its perplexity; `separation` needs labels, several classes, and one that repeats.
-    """
-    if labels is None:
-        return "has no labels; a t-SNE map (tsne: true) needs them."
-    count, classes = len(labels), len(np.unique(labels))
-    if count > PERPLEXITY and 1 < classes < count:
-        return ""
-    return (
-        f"has {count:,} test images of {classes:,} classes; a t-SNE map (tsne: true) needs more than {PERPLEXITY:g}"
-        " images, more than one class, and more images than classes."
-    )
 
 
 def tsne(latents: NDArray[np.float32], seed: int) -> NDArray[np.float32]:

@@ -270,11 +270,6 @@ MEANING = {
 }
 
 
-def decided(claim: Claim) -> bool:
-    """Whether a claim has a verdict, on the report's own data or on that of our runs."""
-    return claim.outcome in OUTCOMES.values() or claim.here in HERE.values()
-
-
 def assess(
     reported: Reported, name: str, rule: Rule, seeds: Mapping[str, Numbers], facts: Sequence[Numbers] = (), **path: str
 ) -> Claim:

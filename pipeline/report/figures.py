@@ -43,7 +43,7 @@ def curves(path: Path, lines: Sequence[Curve], ylabel: str, log: bool = False) -
 
 
 def zoomed(path: Path, lines: Sequence[Curve], ylabel: str) -> None:
-    """Plot curves over epochs, and below the second half of the shortest, where they differ by less than they fell."""
+    """Plot curves over epochs, and in a panel below the later half of the epochs that all of them have."""
     last = min(int(curve.values.index.max()) for curve in lines if len(curve.values))
     with style.panels(path, 2, 1, 6.4, 2.9) as (whole, half):
         plot(whole, lines, ylabel)

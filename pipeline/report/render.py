@@ -19,7 +19,7 @@ from pipeline.report import style
 from pipeline.report.beta_vae import chapter as beta_vae
 from pipeline.report.chapter import Chapter, Content
 from pipeline.report.claims import MEANING as OUTCOME_WORDS
-from pipeline.report.claims import Claim, decided, three
+from pipeline.report.claims import Claim, three
 from pipeline.report.data import chapter as data
 from pipeline.report.dirac import chapter as dirac
 from pipeline.report.flow import chapter as flow
@@ -101,7 +101,7 @@ def _fill(out: Path, results: Results, chapters: Sequence[Chapter]) -> None:
         curves.to_csv(out / "curves" / f"{family}.csv", index=False)
     with style.saved_in_forks():
         written = {chapter.folder: chapter.write(results, reported, out) for chapter in chapters}
-        environment, text = _text(out, results, reported, written, chapters)
+        environment, text = _text(out, results, reported, written, chapters)  # while the last figures are saved
     (out / "report.md").write_text(text, encoding="utf-8")
     (out / "report.html").write_text(page(text, out, environment), encoding="utf-8")
     headlines = {name: value for content in written.values() for name, value in content.headlines.items()}
@@ -149,7 +149,6 @@ def _values(
         "held": [claim.name for claim in claims if claim.seeds and set(claim.parts) == {"holds"}],
         "outcomes": Counter(claim.outcome for claim in claims),
         "here": Counter(claim.here for claim in claims if claim.here),
-        "decided": sum(decided(claim) for claim in claims),
         "outcome_words": OUTCOME_WORDS,
         "rows": rows,
         "compared": {line["row"].id: line for line in rows},

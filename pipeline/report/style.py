@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ TICKS = 4  # at most so many steps between them on an axis of a small panel
 FONT = "DejaVu Sans"  # comes with matplotlib: the same glyphs everywhere
 DOTS = {"color": REPORTED, "linestyle": "", "marker": "o", "markersize": 3}  # of a report's own numbers
 DOTTED = (0, (1, 1.5))
+FAILED = 1  # exit status of a process that ends with a traceback; a greater one is the number of an error of the disk
 COMPRESSION = 4  # of PNG files: a third of the time of 6, and hardly larger
 
 _RC: Any = {
@@ -121,8 +123,21 @@ def _save(figure: Figure, path: Path) -> None:
         figure.savefig(path, metadata={"Software": None}, pil_kwargs={"compress_level": COMPRESSION})
 
 
+def _save_apart(figure: Figure, path: Path) -> None:
+    """Save a figure in a process of its own; what the disk cannot do is its exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
+    try:
+        _save(figure, path)
+    except OSError as error:
+        sys.exit(error.errno or FAILED)
+
+
 class _Savers:
-    """Save figures at once, or in forks of this process, so many at a time: half of a report's time is their layout."""
+    """Saves figures at once or in forks of this process: half of the time of a report goes into their layout.
+
+    Args:
+        forks: How many save at a time; with 0 this process saves each figure at once.
+    """
 
     def __init__(self, forks: int = 0) -> None:
         self._forks = forks
@@ -140,7 +155,8 @@ class _Savers:
         """Wait until all figures are saved.
 
         Raises:
-            RuntimeError: If one could not be; its fork has printed why.
+            OSError: If the disk cannot take one.
+            RuntimeError: If one could not be saved for another reason, which its fork has printed unless it was killed.
         """
         while self._waiting or self._running:
             self._go_on(timeout=None)
@@ -157,11 +173,14 @@ class _Savers:
         for ended in wait(list(self._running), timeout) if self._running else []:
             fork, path = self._running.pop(cast(int, ended))
             fork.join()
-            if fork.exitcode:
-                raise RuntimeError(f"{path} was not saved")
+            status = fork.exitcode or 0
+            if status > FAILED:
+                raise OSError(status, os.strerror(status), str(path))
+            if status:
+                raise RuntimeError(f"{path} was not saved: its process ended with status {status}")
         while self._waiting and len(self._running) < self._forks:
             figure, path = self._waiting.pop(0)
-            fork = multiprocessing.get_context("fork").Process(target=_save, args=(figure, path))
+            fork = multiprocessing.get_context("fork").Process(target=_save_apart, args=(figure, path))
             fork.start()
             self._running[fork.sentinel] = fork, path
 

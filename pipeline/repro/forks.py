@@ -2,7 +2,8 @@
 
 Importing torch takes about two seconds of CPU time, more than many a stage of the default computes. A worker therefore
 keeps a fork server, that of `multiprocessing`, which imports torch once; each stage is a fork of it. Nothing of this
-project is imported there: a stage always runs the modules that lie on the disk when it starts.
+project is imported there: a stage always runs the modules that lie on the disk when it starts. Another torch that is
+installed meanwhile counts from the runner's next start.
 """
 
 import contextlib
@@ -11,12 +12,12 @@ import os
 import re
 import runpy
 import shlex
+import signal
 import sys
 from collections.abc import Mapping
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
-from multiprocessing.reduction import DupFd
 from pathlib import Path
-from typing import Any
 
 PRELOADED = ["torch"]
 CALL = re.compile(r"""python -m (stages\.\w+(?: (?:[\w./@=-]+|"[^"$`\\!]*"))*)""")
@@ -24,11 +25,22 @@ CALL = re.compile(r"""python -m (stages\.\w+(?: (?:[\w./@=-]+|"[^"$`\\!]*"))*)""
 
 
 def server() -> ForkServerContext | None:
-    """Return what starts forks; nothing on systems on which a process must not fork once it has loaded a framework."""
+    """Start the fork server, and return what starts forks of it.
+
+    Nothing is returned where none can be had: on macOS a process must not fork once it has loaded certain libraries of
+    the system, and a socket may be impossible in the folder of temporary files.
+    """
     if sys.platform != "linux":
         return None
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # or Ctrl-C would end its imports with a traceback
+    try:
+        forkserver.ensure_running()
+    except OSError:
+        return None
+    finally:
+        signal.signal(signal.SIGINT, before)
     return context
 
 
@@ -38,26 +50,34 @@ def call_of(command: str) -> list[str]:
     return shlex.split(found[1]) if found else []
 
 
-def run(context: ForkServerContext, call: list[str], folder: Path, environment: Mapping[str, str]) -> int:
-    """Run a module as `python -m` does, in a fork that writes to this process's standard output.
+def run(
+    context: ForkServerContext, call: list[str], folder: str | Path, environment: Mapping[str, str], log: str | Path
+) -> int:
+    """Run a module as `python -m` does, but that `atexit` calls nothing at its end before Python 3.13.
 
     Args:
         context: Starts the fork.
         call: Module and arguments.
         folder: Working folder.
         environment: All environment variables.
+        log: File to which its standard output and error are added.
 
     Returns:
         The exit status, negative if a signal ended it.
+
+    Raises:
+        EOFError, OSError: If the fork server is gone; nothing has run then.
     """
-    fork = context.Process(target=_run, args=(call, str(folder), dict(environment), DupFd(1)))
+    fork = context.Process(target=_run, args=(call, str(folder), dict(environment), str(log)))
     fork.start()
     fork.join()
-    return fork.exitcode or 0
+    assert fork.exitcode is not None
+    return fork.exitcode
 
 
-def _run(call: list[str], folder: str, environment: dict[str, str], output: Any) -> None:
-    descriptor = output.detach()
+def _run(call: list[str], folder: str, environment: dict[str, str], log: str) -> None:
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # to which the server was deaf
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)

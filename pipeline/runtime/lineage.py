@@ -9,6 +9,9 @@ from pipeline.runtime.settings import flat
 APART = ("data", "features")
 """Stages whose hyperparameters follow the name of their section, `data.train`: a network of a run may have the same."""
 
+NOTES = ("mapped",)
+"""Settings in which `plan` tells a stage about others; no hyperparameters, and of no effect on an output."""
+
 
 def upstream(plan: Plan, plans: Iterable[Plan]) -> Iterator[Plan]:
     """Yield those of `plans` whose outputs a stage reads, directly or not."""
@@ -31,7 +34,7 @@ def hyperparameters(plan: Plan, plans: Iterable[Plan]) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for each in (*reversed(list(upstream(plan, plans))), plan):
         prefix = f"{each.stage}." if each.stage in APART else ""
-        merged |= {f"{prefix}{name}": value for name, value in flat(each.settings).items()}
+        merged |= {f"{prefix}{name}": value for name, value in flat(each.settings).items() if name not in NOTES}
         if not prefix:
             merged |= {name: folder.split("/")[-1] for name, folder in each.inputs.items() if name != "model"}
     return merged

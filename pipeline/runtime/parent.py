@@ -14,5 +14,5 @@ def lost() -> bool:
     """
     if "DVC_STAGE" not in os.environ:
         return False
-    worker = multiprocessing.parent_process()  # of a fork; its own parent, the fork server, lives as long as it does
-    return os.getppid() != _PARENT if worker is None else not worker.is_alive()
+    worker = multiprocessing.parent_process()  # of a fork, whose own parent is the fork server
+    return os.getppid() != _PARENT or (worker is not None and not worker.is_alive())

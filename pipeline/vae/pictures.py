@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipeline.data.errors import DataError
 from pipeline.data.store import DataSet
-from pipeline.metrics import latent_map, paths
+from pipeline.metrics import latent_map, mappable, paths
 from pipeline.metrics.likelihood import rows
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.seeding import generator
@@ -93,7 +93,7 @@ def save_map(model: Vae, data: DataSet, seed: int, output: Path) -> dict[str, An
         UserError: If the encoder has collapsed.
     """
     labels = data.labels["test"].cpu().numpy() if "test" in data.labels else None
-    if reason := latent_map.refusal(labels):
+    if reason := mappable.refusal(labels):
         raise DataError(f"data set {data.card['name']} {reason}")
     assert labels is not None
     z = latents(model, data.split("test")).cpu().numpy()
@@ -104,7 +104,7 @@ def save_map(model: Vae, data: DataSet, seed: int, output: Path) -> dict[str, An
     np.save(output / "map_labels.npy", labels)
     return {
         "neighbours": latent_map.NEIGHBOURS,
-        "perplexity": latent_map.PERPLEXITY,
+        "perplexity": mappable.PERPLEXITY,
         "latent": latent_map.separation(z, labels, seed),
         "map": latent_map.separation(points, labels, seed),
     }

@@ -131,9 +131,19 @@ def test_what_is_not_alike_is_said():
     group = replace(group, members={**group.members, "b": other})
     text = render.text([Compared(group, [tables.rank(group, "final.frechet_distance")])])
     assert "- a: final.frechet_distance of seed 1 is nan, left out." in text
-    assert "- Compare with care: b differ from the rest in the number of images." in text
+    assert "- Compare with care: the runs differ in the number of images." in text
     assert "- Computed by different code or packages: torch." in text
     assert "one seed in common: no interval; train at least 3" in text
+
+
+def test_what_few_runs_have_differently_is_said_of_them():
+    state = State()
+    for number, images in enumerate((2000, 2000, 2000, 5000, 7000)):
+        state.gan("abcde"[number], [3.0, float(number)], images=images)
+    (group,) = scored.groups([state.revision()])
+    assert "Compare with care: d, e differ from the rest in the number of images." in render.notes(group)
+    fewer = replace(group, members={name: group.members[name] for name in "abcd"})
+    assert "Compare with care: d differs from the rest in the number of images." in render.notes(fewer)
 
 
 def test_a_removed_run_is_no_run_of_the_revision():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.config.params import expand
 from pipeline.runtime.errors import UserError
+from pipeline.runtime.lineage import hyperparameters
 
 COUNTS = st.integers(2, 40)
 
@@ -70,6 +71,17 @@ def test_a_users_images_are_known_to_be_mapped_before_anything_is_trained_on_the
     assert {plan.address: plan for plan in expand(content)}["data@mine"].settings["own"]["mapped"] == []
 
 
+def test_who_maps_a_users_images_is_no_hyperparameter_of_a_run():
+    content = checkout.params()
+    content["data"]["mine"] = {"source": "arrays", "path": "own", "sha256": "0" * 64}
+    content["samples"]["runs"] = {}
+    content["vae"]["runs"] = {"one": {"data": "mine", "network": "mlp", "tsne": True}}
+    plans = expand(content)
+    (training,) = (plan for plan in plans if plan.address == "train_vae@one")
+    known = hyperparameters(training, plans)
+    assert known["data.path"] == "own" and "data.mapped" not in known
+
+
 @pytest.mark.parametrize(
     ("entry", "found"),
     [({"source": "binarized_mnist"}, "no labels"), ({"source": "digits16", "classes": ["3"]}, "one class")],
@@ -79,7 +91,7 @@ def test_a_set_without_several_classes_has_no_map(entry, found):
     name = entry["source"] if found == "no labels" else "threes"
     content["data"][name] = entry
     content["vae"]["runs"]["one"] = {"data": name, "network": "mlp", "likelihood": "bernoulli", "tsne": True}
-    with pytest.raises(UserError, match=rf"vae\.runs\.one: tsne: true, but a map needs .* {name} has {found}"):
+    with pytest.raises(UserError, match=rf"vae\.runs\.one\.tsne: true, but a map needs .* {name} has {found}"):
         expand(content)
 
 
@@ -89,12 +101,13 @@ def test_a_set_without_several_classes_has_no_map(entry, found):
         ({"source": "digits16"}, ["3", "10"], "digits16 has no class 10; it has 0, 1, 2"),
         ({"source": "digits16", "classes": ["1", "3"]}, ["3", "4"], "some has no class 4; it has 1, 3"),
         ({"source": "digits16", "classes": ["1", "3"]}, ["3"], ""),
+        ({"source": "binarized_mnist"}, ["3"], "binarized_mnist has no labels"),
         ({"source": "arrays", "path": "own", "sha256": "0" * 64}, ["cat"], ""),  # its classes stand in its files
     ],
 )
 def test_reference_classes_that_a_known_set_lacks_are_named(entry, wanted, sentence):
     content = checkout.params()
-    name = "digits16" if entry == {"source": "digits16"} else "some"
+    name = entry["source"] if len(entry) == 1 else "some"
     content["data"][name] = entry
     content["features"]["runs"]["one"] = {"data": name, "reference_classes": wanted}
     with (

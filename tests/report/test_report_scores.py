@@ -106,6 +106,11 @@ def test_a_run_of_one_seed_is_left_out_of_the_comparison_of_others(tmp_path):
     assert set(ranked) == {"a", "b"}
 
 
+def test_a_single_run_of_several_seeds_is_neither_ranked_nor_said_to_have_one(tmp_path):
+    text = project(tmp_path, a=[10.0, 11.0, 12.5], c=[9.0])
+    assert re.search(r"^- GANs on dots: c\.$", text, re.M) and "verdict" not in text
+
+
 @pytest.mark.parametrize("gans", [{}, {"a": [10.0, 11.0]}])
 def test_nothing_is_compared_with_nothing(tmp_path, gans):
     text = project(tmp_path, **gans)

@@ -29,10 +29,18 @@ def test_forks_save_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_a_figure_that_cannot_be_saved_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match=r"chart\.png was not saved"), style.saved_in_forks():
+    with pytest.raises(RuntimeError, match=r"gone/chart\.png was not saved"), style.saved_in_forks():
         plotted(tmp_path, 1)
         with style.chart(tmp_path / "gone" / "chart.png") as axes:
             axes.set_title("$\\unknown{}$")  # no such command: found out when the text is laid out
+    assert not multiprocessing.active_children()
+
+
+def test_a_disk_that_takes_no_more_is_an_error_of_the_disk(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match=r"0/chart\.png"), style.saved_in_forks():
+        (tmp_path / "0" / "chart.png").mkdir(parents=True)
+        plotted(tmp_path, 1)
+    assert not multiprocessing.active_children()
 
 
 def test_an_error_elsewhere_ends_the_forks(tmp_path: Path) -> None:

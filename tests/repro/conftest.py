@@ -43,6 +43,9 @@ class Project:
         self.folder = folder
         folder.mkdir()
         (folder / "stage.py").write_text(STAGE)
+        (folder / "stages").mkdir()
+        (folder / "stages/__init__.py").write_text("")
+        (folder / "stages/work.py").write_text(STAGE)
         (folder / "summary.json").write_text("{}")  # of an earlier run; git has it
         self.yaml(seconds)
         params = default()
@@ -53,10 +56,13 @@ class Project:
         subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
         self.do("dvc", "init", "-q")
 
-    def yaml(self, seconds: float) -> None:
+    def yaml(self, seconds: float, forked: bool = False) -> None:
+        """Write dvc.yaml, with stages that are forked or such as only a shell runs."""
+        python = "python -m stages.work" if forked else "python stage.py"
+
         def stage(name: str, key: str, inputs: list[str]) -> dict:
             output = f"{name}{key}.txt"
-            command = f"python stage.py {name}@{key} {seconds} {output} {' '.join(inputs)}"
+            command = f"{python} {name}@{key} {seconds} {output} {' '.join(inputs)}".rstrip()
             return {"cmd": command, "deps": [*inputs, "stage.py"], "outs": [output]}
 
         runs = dict.fromkeys(RUNS)
@@ -117,6 +123,15 @@ class Project:
                         found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                 except OSError:
                     continue
+        return found
+
+    def stages(self) -> list[int]:
+        """Return the processes of stages, by id."""
+        found = []
+        for process, command in self.processes().items():
+            name = Path(f"/proc/{process}/comm").read_text() if Path(f"/proc/{process}").exists() else ""
+            if command.startswith("python stage.py") or name.startswith("stages."):
+                found.append(process)
         return found
 
     def quiet(self, seconds: float) -> bool:

@@ -22,9 +22,10 @@ if __name__ == "__main__":
     {end}
 '''
 ORPHAN = """
-import time
+import os, time
 from pathlib import Path
 from pipeline.runtime import parent
+Path("parent").write_text(str(os.getppid()))
 Path("began").write_text(str(parent.lost()))
 deadline = time.monotonic() + 60
 while not parent.lost() and time.monotonic() < deadline:
@@ -36,26 +37,25 @@ import os
 from pathlib import Path
 from pipeline.repro import forks
 if __name__ == "__main__":
-    forks.run(forks.server(), ["stages.orphan"], Path.cwd(), os.environ)
+    forks.run(forks.server(), ["stages.orphan"], Path.cwd(), os.environ, "log")
 """
 ROOT = Path(__file__).parents[2]
 Run = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Run:
+def run(tmp_path: Path) -> Run:
     """Run a stage that ends as told; return its status and all that it wrote."""
     (tmp_path / "stages").mkdir()
     (tmp_path / "stages/__init__.py").write_text("")
-    server = forks.server()
+    server, log = forks.server(), tmp_path / "log"
     assert server
 
     def stage(end: str, *arguments: str) -> tuple[int, str]:
         (tmp_path / "stages/ending.py").write_text(STAGE.format(end=end))
-        status = forks.run(server, ["stages.ending", *arguments], tmp_path, {"HERE": "yes"})
-        written = capfd.readouterr()
-        assert not written.err  # both streams go where a stage's output goes
-        return status, written.out
+        log.write_text("")
+        status = forks.run(server, ["stages.ending", *arguments], tmp_path, {"HERE": "yes"}, log)
+        return status, log.read_text()
 
     return stage
 
@@ -86,6 +86,10 @@ def test_a_fork_finds_what_a_start_would_and_torch_besides(run, tmp_path):
 
 
 def test_it_has_a_name_of_its_own(run):
+    try:
+        Path("/proc/self/comm").write_text(Path("/proc/self/comm").read_text())
+    except OSError:
+        pytest.skip("this container lets no process name itself")
     assert run("print(Path('/proc/self/comm').read_text())")[1].split()[-1] == "stages.ending"
 
 
@@ -104,12 +108,23 @@ def test_its_end_is_told(run, end, status, last):
     assert text.strip().endswith(last)
 
 
+def test_without_room_for_a_socket_there_is_no_server(tmp_path):
+    deep = tmp_path / ("a" * 100)
+    deep.mkdir()
+    asked = subprocess.run(
+        [sys.executable, "-c", "from pipeline.repro import forks; print(forks.server())"], cwd=ROOT, text=True,
+        env={**os.environ, "TMPDIR": str(deep)}, capture_output=True, check=True,
+    )  # fmt: skip
+    assert asked.stdout == "None\n"
+
+
 def test_it_runs_the_module_that_lies_there_now(run):
     assert run("print('before')")[1].endswith("before\n")
     assert run("print('after')")[1].endswith("after\n")
 
 
-def test_the_stage_notices_that_its_worker_is_gone(tmp_path):
+@pytest.mark.parametrize("gone", ["worker", "server"])
+def test_the_stage_notices_that_its_worker_or_its_server_is_gone(tmp_path, gone):
     (tmp_path / "stages").mkdir()
     (tmp_path / "stages/__init__.py").write_text("")
     (tmp_path / "stages/orphan.py").write_text(ORPHAN)
@@ -118,7 +133,10 @@ def test_the_stage_notices_that_its_worker_is_gone(tmp_path):
     worker = subprocess.Popen([sys.executable, "worker.py"], cwd=tmp_path, env=environment)
     _wait(tmp_path / "began")
     assert (tmp_path / "began").read_text() == "False"
-    worker.kill()
+    if gone == "worker":
+        worker.kill()
+    else:
+        os.kill(int((tmp_path / "parent").read_text()), signal.SIGKILL)
     worker.wait()
     _wait(tmp_path / "ended")
     assert (tmp_path / "ended").read_text() == "True"

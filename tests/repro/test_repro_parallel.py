@@ -50,6 +50,7 @@ def test_targets_only(project):
     assert set(project.lock()["stages"]) == {"make@a", "score@a"}
 
 
+@pytest.mark.parametrize("forked", [False, True])
 @pytest.mark.parametrize(
     ("options", "make", "score"),
     [
@@ -57,12 +58,12 @@ def test_targets_only(project):
         (["--jobs", "1"], {"GPU-a"}, {"GPU-a"}),  # one place, on which all take turns
     ],
 )
-def test_stages_that_ask_for_a_gpu_get_one_each_and_the_others_the_cores(project, cards, options, make, score):
+def test_stages_that_ask_for_a_gpu_get_one_each_and_the_others_the_cores(project, cards, options, make, score, forked):
     cards("GPU-a", "GPU-b")
-    (project.folder / "stages").mkdir()
     (project.folder / "stages/make.py").write_text("device = prepare()")
     (project.folder / "stages/score.py").write_text("prepare(cpu=True)")
-    stage = project.folder / "stage.py"
+    project.yaml(0.8, forked)
+    stage = project.folder / ("stages/work.py" if forked else "stage.py")
     place = "{__import__('os').environ.get('CUDA_VISIBLE_DEVICES', 'all')}"
     stage.write_text(stage.read_text().replace("{start}", place))
     project.do(*project.runner(*options, "score"))
@@ -71,8 +72,9 @@ def test_stages_that_ask_for_a_gpu_get_one_each_and_the_others_the_cores(project
     assert used == {"make": make, "score": score}
 
 
-def test_killed_in_every_way_it_leaves_no_process_and_goes_on_to_the_same_record(project, serial):
-    project.yaml(seconds=60)
+@pytest.mark.parametrize("forked", [False, True])
+def test_killed_in_every_way_it_leaves_no_process_and_goes_on_to_the_same_record(project, forked):
+    project.yaml(seconds=60, forked=forked)
     for kind in ("interrupt", "terminate", "runner", "worker", "stage", "all"):
         (project.folder / "times").unlink(missing_ok=True)
         running = project.start("--jobs", "2")
@@ -80,7 +82,7 @@ def test_killed_in_every_way_it_leaves_no_process_and_goes_on_to_the_same_record
         project.wait_for("make@-b start")
         found = project.processes()
         workers = [process for process, command in found.items() if "pipeline.repro.worker" in command]
-        stages = [process for process, command in found.items() if command.startswith("python stage.py")]
+        stages = project.stages()
         assert (len(workers), len(stages)) == (2, 2)
         match kind:
             case "interrupt" | "terminate":
@@ -98,9 +100,31 @@ def test_killed_in_every_way_it_leaves_no_process_and_goes_on_to_the_same_record
         assert project.quiet(30), (kind, project.processes())
         if kind in ("interrupt", "terminate"):
             assert running.returncode == 130 and "interrupted" in output and "Traceback" not in output
-    project.yaml(seconds=0.8)
+    project.yaml(seconds=0.8, forked=forked)
     project.do(*project.runner("--jobs", "2"))
-    assert project.lock() == serial
+    record = project.lock()
+    (project.folder / "dvc.lock").unlink()
+    project.do("dvc", "repro", "--force")
+    assert project.lock() == record
+
+
+def test_a_stage_of_this_project_is_a_fork_with_torch_and_another_command_is_not(project):
+    work = project.folder / "stages/work.py"
+    work.write_text("import sys\nprint('torch' in sys.modules)\n" + work.read_text())
+    project.yaml(seconds=0.1, forked=True)
+    project.do(*project.runner("--jobs", "2"))
+    assert "\nTrue\n" in (project.folder / ".scratch/logs/make@a.log").read_text()
+    assert set(project.lock()["stages"]) == {"make@a", "make@b", "score@a", "score@b", "report"}
+    assert project.quiet(5)
+
+
+def test_a_fork_that_fails_is_told_as_a_stage_that_fails(project):
+    (project.folder / "fail").write_text("make@-b")
+    project.yaml(seconds=0.1, forked=True)
+    done = project.do(*project.runner("--jobs", "2"), check=False)
+    assert done.returncode == 1 and set(project.lock()["stages"]) == {"make@a", "score@a"}
+    assert "this stage was told to fail" in done.stderr and "Traceback" not in done.stderr
+    assert project.quiet(5)
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])

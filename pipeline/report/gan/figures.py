@@ -178,14 +178,15 @@ def _metrics(results: Results, runs: Sequence[Scored], path: Path) -> None:
         for axes, run in panels:
             estimate = "W1 estimate" if run.measure == "w1" else "bound on JSD (nats)"
             left, right = _two_scales(axes, estimate if run.estimates else "no estimate", "Fréchet distance")
-            for column, dash, label in (
-                (f"test_{run.measure}", "-", "held-out images"), (run.measure, style.DOTTED, "training batches")
-            ) * run.estimates:  # fmt: skip
-                curve = results.curve(run.train, column).mean(axis=1)
-                left.plot(curve.index, curve, color=style.PALETTE[0], linestyle=dash, linewidth=1.3, label=label)
-            if not run.estimates:
+            if run.estimates:
+                for column, dash, label in (
+                    (f"test_{run.measure}", "-", "held-out images"), (run.measure, style.DOTTED, "training batches")
+                ):  # fmt: skip
+                    curve = results.curve(run.train, column).mean(axis=1)
+                    left.plot(curve.index, curve, color=style.PALETTE[0], linestyle=dash, linewidth=1.3, label=label)
+            else:
                 left.set_yticks([])
-            elif run is next(each for each in runs if each.estimates):
+            if run is next((each for each in runs if each.estimates), None):
                 style.legend_above(left, 2)
             distances = run.distances().mean(axis=1)
             right.plot(distances.index, distances, color=style.PALETTE[1], marker="o", markersize=3, linewidth=1.3)

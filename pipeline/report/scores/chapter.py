@@ -75,7 +75,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         },
         "theirs": theirs,
         "compared": [(_title(each.group), each) for each in compared.groups],
-        "single": {_title(group): list(group.members) for group in compared.single},
+        "single": [(_title(group), list(group.members)) for group in compared.single],
         "told_apart": compared.told_apart,
         "method": " ".join(METHOD.split()),
         "notes": notes,

@@ -44,7 +44,7 @@ class ShownRuns:
 
 @dataclass(frozen=True)
 class Comparisons:
-    """What can be said of the runs of a report.
+    """Which runs are compared, and which are only named.
 
     Args:
         groups: Runs of several seeds, with their rankings.
@@ -56,7 +56,7 @@ class Comparisons:
 
     @property
     def told_apart(self) -> tuple[int, int]:
-        """In how many comparisons of two runs by one score the two are told apart, and of how many."""
+        """How many pairs of runs are told apart by a score, and how many pairs there are, each score counted."""
         pairs = [pair for each in self.groups for ranking in each.rankings for pair in ranking.pairs]
         return sum(pair.told_apart for pair in pairs), len(pairs)
 
@@ -69,8 +69,6 @@ def compare(results: Results) -> Comparisons:
         alone = {label: run for label, run in group.members.items() if label not in several}
         if len(several) > 1:
             groups.append(render.compared(replace(group, members=several)))
-        elif several:
-            alone = group.members
         if alone:
             single.append(replace(group, members=alone))
     return Comparisons([each for each in groups if each.rankings], single)
