@@ -213,6 +213,8 @@ def comparison(
         "theirs": words(row.value) + (f" ({row.means})" if row.means else ""),
         "ours": f"{words(found.value, found.spread, digits=5, count=found.count)} {name}".rstrip() if found else "",
         "difference": "" if gap is None else _difference(row, gap, apart),
+        "gap": gap,
+        "apart": apart,
         "verdict": verdict,
         "accepted": _accepted(row, found) + (f"; {row.because}" if row.because else "") if found else "",
         "protocol": "; ".join([*(f"{key} {value}" for key, value in shown.items()), *_deviations(own)]),

@@ -75,12 +75,17 @@ def run(
     return fork.exitcode
 
 
-def _run(call: list[str], folder: str, environment: dict[str, str], log: str) -> None:
+def write_to(log: str) -> None:
+    """Let standard output and error of this process, and of those that it starts, be added to a file."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # to which the server was deaf
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
+
+
+def _run(call: list[str], folder: str, environment: dict[str, str], log: str) -> None:
+    write_to(log)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # to which the server was deaf
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)

@@ -47,10 +47,7 @@ class _Dvc:
     def do(self, log: str, *arguments: str) -> int:
         """Run a command of DVC, which writes to `log`; return its exit status."""
         self._log = log
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(descriptor, 1)
-        os.dup2(descriptor, 2)
-        os.close(descriptor)
+        forks.write_to(log)
         status: int = self._main(list(arguments))
         return status
 

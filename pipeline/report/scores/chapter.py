@@ -66,6 +66,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         "evaluators": {
             name: {
                 "protocol": metrics["protocol"],
+                "balls": _balls(metrics),
                 "accuracy": metrics.get("accuracy", {}),
                 "real": list(_real(metrics)),
                 "generated": sorted(_generated(results, name), key=lambda row: row.mean["frechet_distance"]),
@@ -73,6 +74,7 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
             }
             for name, metrics in known.items()
         },
+        "balls": list(dict.fromkeys(_balls(metrics) for metrics in known.values())),
         "theirs": theirs,
         "compared": [(_title(each.group), each) for each in compared.groups],
         "single": [(_title(group), list(group.members)) for group in compared.single],
@@ -83,6 +85,14 @@ def write(results: Results, reported: Reported, out: Path) -> Content:
         "interval": interval,
     }
     return Content(values, {})
+
+
+def _balls(metrics: dict[str, Any]) -> str:
+    """Return how an evaluator measures precision, recall, density and coverage."""
+    protocol = metrics["protocol"]
+    return (
+        f"Precision and recall: {protocol['precision_recall']}; density and coverage: {protocol['density_coverage']}."
+    )
 
 
 def _real(metrics: dict[str, Any]) -> Iterator[Scores]:
