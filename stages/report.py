@@ -10,22 +10,21 @@ from pipeline.runtime import sources
 from pipeline.runtime.errors import told
 from pipeline.tracking.sync import sync
 
+COLLECTED = 100_000  # new objects from one search for garbage to the next: charts have many, and hardly any garbage
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--allow-missing", action="store_true", help="render what is there, and name what is not")
     parser.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="where to (default: reports)")
     arguments = parser.parse_args()
-    gc.freeze()  # what the imports made stays, and is not looked through again
-    try:
-        with told():
-            sources.verify("report")
-            render(Path(), arguments.out, allow_missing=arguments.allow_missing)
-            sources.verify("report")
-            if "DVC_STAGE" in os.environ:  # the last stage of `dvc repro`: the records follow, figures included
-                print(sync(figures=arguments.out / "figures"))
-    finally:
-        gc.unfreeze()  # some libraries complain of what is left at the end
+    gc.set_threshold(COLLECTED)
+    with told():
+        sources.verify("report")
+        render(Path(), arguments.out, allow_missing=arguments.allow_missing)
+        sources.verify("report")
+        if "DVC_STAGE" in os.environ:  # the last stage of `dvc repro`: the records follow, figures included
+            print(sync(figures=arguments.out / "figures"))
 
 
 if __name__ == "__main__":

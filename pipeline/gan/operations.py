@@ -24,6 +24,8 @@ class _Still(Player):
 def critic_step(network: Network, objective: Objective, batch: int) -> int:
     """Count the matrix products and convolutions of a critic step with its penalty, on 32x32 colour images.
 
+    What an image costs and what a step costs besides follow from batches of two and of three images.
+
     Args:
         network: Architecture of both networks.
         objective: What they play for.
@@ -32,9 +34,13 @@ def critic_step(network: Network, objective: Objective, batch: int) -> int:
     # numbers, of which the count needs none: shapes alone, on the device `meta`, take torch two seconds of imports
     generator, critic = (_Still(player, _OPTIMISER) for player in build(network, SHAPE))
     trainer = Trainer(generator, critic, objective, "fp32", torch.device("cpu"))
-    real, latents, shares = torch.zeros(batch, *SHAPE), torch.zeros(batch, network.latent), torch.zeros(batch)
+    two, three = (_counted(trainer, torch.zeros(images, network.latent)) for images in (2, 3))
+    return two + (batch - 2) * (three - two)
+
+
+def _counted(trainer: Trainer, latents: Tensor) -> int:
     with (operations := Operations(_rule)):
-        trainer.critic_step(real, latents, shares, 0)
+        trainer.critic_step(torch.zeros(len(latents), *SHAPE), latents, torch.zeros(len(latents)), 0)
     return operations.count
 
 

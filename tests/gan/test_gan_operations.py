@@ -37,7 +37,7 @@ def test_spectral_normalisation_adds_matrix_vector_products_that_do_not_grow_wit
     assert extra[0] >= 2 * 2 * 2 * (PIXELS * WIDTH + WIDTH)  # two products per layer and forward pass
 
 
-def test_wide_networks_are_counted_without_being_computed() -> None:
+def test_r1_makes_a_step_of_wide_networks_less_than_twice_as_long() -> None:
     residual = Network("residual", 128, 100, spectral_norm=False)
     none, r1 = (critic_step(residual, replace(OBJECTIVE, penalty=penalty), 64) for penalty in ("none", "r1"))
     assert 1.2 < r1 / none < 2

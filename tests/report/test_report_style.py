@@ -1,9 +1,11 @@
-"""Figures that are saved in forks of the process."""
+"""Charts: their colours, and how they are saved in forks of the process."""
 
 import multiprocessing
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.report import style
 
@@ -17,6 +19,23 @@ def plotted(folder: Path, count: int = 5) -> list[Path]:
             axes.set_title("a title")
             axes.legend()
     return paths
+
+
+def test_a_palette_makes_charts_small_and_shows_them_as_matplotlib_does(tmp_path: Path) -> None:
+    row = np.arange(200)
+    with style.chart(tmp_path / "chart.png") as axes:
+        axes.imshow(np.minimum.outer(row, row), cmap="Blues")
+        for number in range(6):
+            axes.plot(row, number * np.sqrt(row), label=f"line {number}", **style.line(number))
+        axes.legend()
+        axes.figure.savefig(tmp_path / "every colour.png", dpi=120)
+    with Image.open(tmp_path / "chart.png") as few, Image.open(tmp_path / "every colour.png") as every:
+        assert few.mode == "P"
+        shown, true = (np.asarray(picture.convert("RGB"), int) for picture in (few, every))
+    assert shown[0, 0].tolist() == [255, 255, 255]
+    assert np.abs(shown - true).max() < 24
+    assert np.abs(shown - true).mean() < 1
+    assert (tmp_path / "chart.png").stat().st_size < 0.5 * (tmp_path / "every colour.png").stat().st_size
 
 
 def test_forks_save_the_same_bytes(tmp_path: Path) -> None:
