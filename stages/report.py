@@ -1,7 +1,6 @@
 """Render the report from what the pipeline has measured: `python -m stages.report [--allow-missing] [--out DIR]`."""
 
 import argparse
-import gc
 import os
 from pathlib import Path
 
@@ -10,15 +9,12 @@ from pipeline.runtime import sources
 from pipeline.runtime.errors import told
 from pipeline.tracking.sync import sync
 
-COLLECTED = 100_000  # new objects from one search for garbage to the next: charts have many, and hardly any garbage
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--allow-missing", action="store_true", help="render what is there, and name what is not")
     parser.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="where to (default: reports)")
     arguments = parser.parse_args()
-    gc.set_threshold(COLLECTED)
     with told():
         sources.verify("report")
         render(Path(), arguments.out, allow_missing=arguments.allow_missing)

@@ -22,9 +22,7 @@ INSTEAD = {
 }
 """Patterns of whole words, parts between underscores included, and what to say instead."""
 
-KEPT = {
-    'generator("judged")': "the key of a stream of random numbers: another key would give other numbers",
-}
+KEPT = {}
 """Where such a word stays, and why."""
 
 

@@ -5,14 +5,13 @@ pipeline.compare r1 main~3 workspace` those that are named, `--runs main,jsd_3` 
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.compare import render, scored
 from pipeline.compare.render import Compared
 from pipeline.compare.scored import Group
-from pipeline.runtime.errors import UserError
+from pipeline.runtime.errors import UserError, told
 
 FOLDER = Path("reports/compare")
 
@@ -20,12 +19,10 @@ FOLDER = Path("reports/compare")
 def main() -> None:
     """Read the command line, print the comparison and write it."""
     options = _options()
-    try:
+    with told():
         compared = compare(options.revisions, options.runs, options.metric, options.over)
-    except UserError as error:
-        sys.exit(f"error: {error}")
-    print(render.text(compared))
-    print(*render.write(compared, options.out), sep="\n")
+        print(render.text(compared))
+        print(*render.write(compared, options.out), sep="\n")
 
 
 def compare(names: list[str], runs: list[str], patterns: list[str], over: Sequence[str] = ()) -> list[Compared]:

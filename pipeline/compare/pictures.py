@@ -50,7 +50,7 @@ def against(file: Path, group: Group, rankings: Sequence[Ranking], titles: Seque
         group: The runs.
         rankings: The numbers.
         titles: What to call them.
-        names: The hyperparameter, and another one that each value of which has a line of its own.
+        names: The hyperparameter, and perhaps a second one, each of whose values gets a line of its own.
     """
     first, *second = ([member.settings.get(name, ABSENT) for member in group.members.values()] for name in names)
     at, ticks = _positions(first)

@@ -13,10 +13,10 @@ from pathlib import PurePosixPath
 from typing import Any, Protocol
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from pipeline.runtime.errors import UserError
+from pipeline.runtime.files import parsed
 from pipeline.runtime.plan import FOLDER, Plan
 from pipeline.runtime.sources import FOLDER as SOURCES
 
@@ -46,7 +46,7 @@ class Revision:
         lock = self.read(LOCK)
         if lock is None:
             raise UserError(f"{name}: has no {LOCK}, so nothing has run there.")
-        stages = yaml.load(lock, getattr(yaml, "CSafeLoader", yaml.SafeLoader))["stages"]
+        stages = parsed(lock)["stages"]
         self._inputs = {stage: _checksums(entry, "deps") for stage, entry in stages.items()}
         self._outputs = {stage: _checksums(entry, "outs") for stage, entry in stages.items()}
         self._writers = {path: stage for stage, outputs in self._outputs.items() for path in outputs}
@@ -73,7 +73,7 @@ class Revision:
         for stage, inputs in self._inputs.items():
             for path in inputs:
                 if PurePosixPath(path).is_relative_to(FOLDER) and (content := self.read(path)) is not None:
-                    found[stage] = Plan(**yaml.safe_load(content))
+                    found[stage] = Plan(**parsed(content))
         if not found:
             raise UserError(f"{self.name}: its outputs are not in DVC's cache; `dvc fetch --all-commits` fetches them.")
         return found
@@ -113,7 +113,7 @@ class Revision:
 
     def sources(self, plan: Plan) -> dict[str, str]:
         """Return the checksums of the modules and the versions of the packages that a stage ran with."""
-        listed = yaml.safe_load(self.read(str(SOURCES / f"{plan.stage}.yaml")) or b"{}")
+        listed = parsed(self.read(str(SOURCES / f"{plan.stage}.yaml")) or b"{}")
         return {name: version for part in listed.values() for name, version in part.items()}
 
 

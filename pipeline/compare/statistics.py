@@ -18,6 +18,8 @@ CONFIDENCE = 0.95
 POWER = 0.8
 MOST = 1000
 """Seeds beyond which `needed` gives up: nobody trains so many."""
+ROUNDING = 1e-9
+"""A standard deviation, relative to the mean, that is none."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,9 @@ class Difference:
     Args:
         mean: The mean.
         n: Number of pairs.
-        spread: Standard deviation of the differences, `None` for a single pair.
-        interval: Confidence interval of the mean, `None` for a single pair.
-        p: Probability of a mean at least as far from 0 where there is no difference, `None` for a single pair.
+        spread: Standard deviation of the differences; `None`, as the next two, where the pairs do not show it.
+        interval: Confidence interval of the mean.
+        p: Probability of a mean at least as far from 0 where there is no difference.
     """
 
     mean: float
@@ -60,7 +62,8 @@ def paired(first: Sequence[float], second: Sequence[float], confidence: float = 
 
     For n differences with mean d and standard deviation s that is d +- t s / sqrt(n), where t is the quantile of
     Student's distribution with n - 1 degrees of freedom. Pairing takes out what a seed does to both alike; where it
-    does nothing, the interval still holds.
+    does nothing, the interval still holds. There is none of one pair, and none where all pairs differ by the same
+    amount, as counts easily do: such pairs do not show how much a difference varies.
 
     Args:
         first: A value per seed.
@@ -74,9 +77,9 @@ def paired(first: Sequence[float], second: Sequence[float], confidence: float = 
     if len(first) != len(second) or not len(first):
         raise ValueError(f"{len(first)} and {len(second)} values are no pairs")
     mean, n = float(differences.mean()), len(differences)
-    if n == 1:
+    spread = float(differences.std(ddof=1)) if n > 1 else 0.0
+    if n == 1 or (mean and spread < ROUNDING * abs(mean)):
         return Difference(mean, n)
-    spread = float(differences.std(ddof=1))
     error = spread / sqrt(n)
     half = half_width(error, n - 1, confidence)
     p = 2 * float(stdtr(n - 1, -abs(mean) / error)) if error else float(mean == 0)

@@ -66,6 +66,8 @@ class Pair:
         if found is None:
             return "no seed in common: nothing can be said"
         if found.interval is None or found.spread is None:
+            if found.n > 1:
+                return f"the same difference for all {found.n} seeds: no interval"
             return "one seed in common: no interval; train at least 3"
         if self.told_apart:
             return "told apart"

@@ -16,7 +16,7 @@ Place = tuple[Any, ...]
 
 HEADER = """\
 # What runs, all of it. `make repro` brings everything up to date with this file and recomputes what a change reaches.
-# Hyperparameters at the top of a family hold for all of its runs. An entry under `runs` names its data set and
+# Hyperparameters at the top of a family hold for all of its runs. An entry under `runs` names its data set, if any, and
 # overrides hyperparameters; `like` names a run whose overrides it inherits. docs/hyperparameters.md explains them all.
 # `make profile NAME=paper` writes the reports' own settings here, `make profile NAME=default` the small ones.
 

@@ -2,7 +2,6 @@
 
 import argparse
 import copy
-import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +15,7 @@ from pipeline.config.base import join, mapping
 from pipeline.config.family import Family
 from pipeline.config.params import FAMILIES, expand, read
 from pipeline.runtime import files
-from pipeline.runtime.errors import UserError
+from pipeline.runtime.errors import UserError, told
 
 FOLDER = Path(__file__).parent / "profiles"
 DEFAULT = "default"
@@ -157,10 +156,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=NAMES, help="which profile")
     name = parser.parse_args().name
-    try:
+    with told(prefix=f"params.yaml is left as it was, without the profile {name}.\n"):
         switched = write(Path("params.yaml"), name)
-    except UserError as error:
-        sys.exit(f"params.yaml is left as it was, without the profile {name}.\n{error}")
     print(f"params.yaml now holds the profile {name}; `git diff params.yaml` shows it, `make repro` runs it.")
     for what, places in (
         ("kept, because they are your own", switched.own),

@@ -63,7 +63,7 @@ class SimSiamHyperparameters(Schema):
     std: Annotated[list[float], AfterValidator(_std)] = Field(
         description="value by which each channel is divided then; red, green, blue"
     )
-    stop_gradient: bool = Field(description="whether the loss takes z for a constant")
+    stop_gradient: bool = Field(description="whether the loss treats z as a constant: no gradient flows through it")
     crop: Annotated[list[float], AfterValidator(_crop)] = Field(
         description="smallest and largest share of the image's area that a view covers; a crop is resized to the"
         " image's size, and its sides have a ratio from 3/4 to 4/3"

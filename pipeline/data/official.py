@@ -9,7 +9,7 @@ from pipeline.data import archive, readers
 from pipeline.data.download import fetch
 from pipeline.data.errors import DataError
 from pipeline.data.registry import OFFICIAL, File, Source
-from pipeline.data.splits import Split, Splits, parted
+from pipeline.data.splits import Split, Splits, parted, shuffled
 from pipeline.runtime.progress import bar
 
 CUB_GREY = (
@@ -105,7 +105,7 @@ def _cub200(source: Source) -> tuple[Source, Splits]:
     images = np.stack([pictures[key] for key in order])
     labels = np.array([folders.index(folder) for folder, _ in order], dtype=np.int64)
     classes = tuple(folder.split(".", 1)[-1].replace("_", " ") for folder in folders)
-    return replace(source, classes=classes), {"train": Split(images, labels)}
+    return replace(source, classes=classes), shuffled({"train": Split(images, labels)})
 
 
 def _imagenette(source: Source) -> Splits:
@@ -123,4 +123,4 @@ def _imagenette(source: Source) -> Splits:
         )
         for found in (pictures["train"], pictures["val"])
     )
-    return {"train": train, "test": test}
+    return shuffled({"train": train, "test": test})

@@ -14,7 +14,7 @@ from pipeline.data.download import mirror_folder
 from pipeline.data.errors import DataError
 from pipeline.data.registry import File, Source
 from pipeline.data.settings import Own, Pictures
-from pipeline.data.splits import Split, Splits, parted
+from pipeline.data.splits import Split, Splits, parted, shuffled
 from pipeline.runtime.paths import main_checkout
 from pipeline.runtime.progress import bar
 
@@ -44,7 +44,8 @@ def arrays(own: Own) -> tuple[Source, Splits]:
         raise DataError(f"{place}: the images of its splits differ in shape.")
     labels, classes = _numbered({ours: _labels(found, theirs, place) for ours, theirs in splits.items()}, place)
     levels = 2 if max(int(part.max()) for part in images.values()) <= 1 else 256
-    read, how = _with_test({split: Split(part, labels.get(split)) for split, part in images.items()}, own.test_share)
+    given = {split: Split(part, labels.get(split)) for split, part in images.items()}
+    read, how = _with_test(shuffled(given), own.test_share)
     return _source(place, own, how, classes, levels), read
 
 
@@ -78,7 +79,7 @@ def folder(own: Own, pictures: Pictures) -> tuple[Source, Splits]:
                 )
                 progress.update()
             read[name] = Split(images, np.array([classes.index(file.parts[1]) for file in part], np.int64))
-    read, how = _with_test(read, own.test_share)
+    read, how = _with_test(shuffled(read), own.test_share)
     return _source(place, own, how, tuple(classes), 256), read
 
 
@@ -201,13 +202,13 @@ def _numbered(
 def _with_test(read: Splits, share: float) -> tuple[Splits, str]:
     """Split a test part off the training split where there is none; say how the splits came about."""
     if "test" in read:
-        return read, "as given"
+        return read, "as given, in a fixed random order"
     whole = read["train"]
     count = round(share * len(whole))
     if not 0 < count < len(whole):
         raise DataError(f"{len(whole)} images and a test_share of {share} leave one split empty.")
     parts = parted(whole, {"train": len(whole) - count, "test": count}, seed=0)
-    how = f"test: {count:,} images of the training split, taken in a fixed random order; the rest as given"
+    how = f"test: {count:,} images of the training split, taken in a fixed random order"
     return {**read, **parts}, how
 
 

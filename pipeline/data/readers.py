@@ -19,6 +19,10 @@ from pipeline.data.errors import DataError
 Bytes = NDArray[np.uint8]
 
 
+class AmbiguousError(ValueError):
+    """A picture that can be read in more than one way."""
+
+
 def idx(path: Path) -> Bytes:
     """Read an array of bytes in MNIST's IDX format, gzipped or not; the shape is in its header."""
     raw = path.read_bytes()
@@ -147,8 +151,8 @@ def picture(
     """
     try:
         with Image.open(io.BytesIO(content)) as opened:
-            _unambiguous(opened)
-            image = _opaque(ImageOps.exif_transpose(opened) if upright else opened)
+            unambiguous(opened)
+            image = opaque(ImageOps.exif_transpose(opened) if upright else opened)
             image = image.convert("RGB" if channels == 3 else "L")
     except MemoryError:
         raise
@@ -166,22 +170,26 @@ def picture(
     return np.asarray(image, np.uint8).reshape(size, size, channels).transpose(2, 0, 1)
 
 
-def _unambiguous(opened: ImageFile) -> None:
-    """Refuse a picture whose pixels Pillow would not read as what they mean."""
+def unambiguous(opened: ImageFile) -> None:
+    """Refuse a picture whose pixels Pillow would not read as what they mean.
+
+    Raises:
+        AmbiguousError: Saying what they are.
+    """
     if getattr(opened, "n_frames", 1) > 1 and opened.format != "MPO":  # whose first picture is the picture
-        raise ValueError("it holds several pictures; one is needed")
+        raise AmbiguousError("it holds several pictures; one is needed")
     packed = any(";" in str(tile.args) for tile in opened.tile)  # not 8 bits per value
     if packed and "transparency" in opened.info and opened.mode != "P":
-        raise ValueError("one of its colours is transparent, which takes 8 bits per channel")
+        raise AmbiguousError("one of its colours is transparent, which takes 8 bits per channel")
     if opened.mode.startswith("I;16"):
         tags = opened.tag_v2 if isinstance(opened, TiffImageFile) else {}
         if tags.get(BITSPERSAMPLE, (16,)) != (16,) or tags.get(PHOTOMETRIC_INTERPRETATION, 1) != 1:
-            raise ValueError("its grey values are not 16 bits from black to white")
+            raise AmbiguousError("its grey values are not 16 bits from black to white")
     elif opened.mode not in COLOURS and (opened.mode, opened.format) != ("I", "PPM"):  # which is 16 bits
-        raise ValueError(f"its pixels are {opened.mode}; 8 or 16 bits per channel of grey, RGB or CMYK are needed")
+        raise AmbiguousError(f"its pixels are {opened.mode}; 8 or 16 bits per channel of grey, RGB or CMYK are needed")
 
 
-def _opaque(image: Image.Image) -> Image.Image:
+def opaque(image: Image.Image) -> Image.Image:
     """Return a picture of 8 bits per channel without transparency."""
     if image.mode.startswith("I"):
         return Image.fromarray(np.rint(np.asarray(image, np.float64) / 257).astype(np.uint8))

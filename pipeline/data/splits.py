@@ -33,6 +33,14 @@ def generator(*key: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(key))
 
 
+def shuffled(splits: Splits) -> Splits:
+    """Put each split in a random order that never changes.
+
+    Files are often sorted by class, and some scores look at the first images of a split only.
+    """
+    return {name: part[generator(0).permutation(len(part))] for name, part in splits.items()}
+
+
 def parted(whole: Split, counts: dict[str, int], seed: int) -> Splits:
     """Put `whole` in a random order fixed by `seed` and cut it into parts of the given sizes, in their order."""
     order = generator(seed).permutation(len(whole))

@@ -95,5 +95,5 @@ def disk(folders: Sequence[Path] = (Path(), Path(".dvc"), Path(".scratch")), nee
     tightest = min(there, key=lambda folder: shutil.disk_usage(folder).free)
     shown = f"{shutil.disk_usage(tightest).free / 2**30:,.1f} GiB free at {tightest}"
     if shutil.disk_usage(tightest).free < needed:
-        return wrong(f'{shown}; README\'s "Free the disk" says what may go')
+        return wrong(f'{shown}; "Free the disk" in docs/tour.md says what may go')
     return Diagnosis(shown)

@@ -6,21 +6,18 @@ of a registered model of MLflow as well.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from pipeline.export import card, register
-from pipeline.runtime.errors import UserError
+from pipeline.runtime.errors import UserError, told
 from pipeline.sample.models import CPU, load
 
 
 def main() -> None:
     """Read the command line and export a model."""
     options = _options()
-    try:
+    with told():
         print(export(options.model, options.out, trained=options.trained, best=options.best, name=options.register))
-    except UserError as error:
-        sys.exit(f"error: {error}")
 
 
 def export(

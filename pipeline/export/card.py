@@ -1,6 +1,5 @@
 """The card of an exported model: what it is, from which data and settings it comes, how it scored, how to load it."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import yaml
 
 from pipeline.compare import metrics
+from pipeline.data.checksum import of_file
 from pipeline.gan import best
 from pipeline.report.origin import outdated
 from pipeline.runtime import settings, sources
@@ -69,7 +69,7 @@ def write(model: Model[Any], folder: Path, root: Path) -> None:
         _versions(plan, root),
     ]
     files = [file for file in sorted(folder.iterdir()) if file.name != "README.md"]
-    parts.append(_table(["file", "SHA-256"], [[f"`{file.name}`", f"`{_digest(file)}`"] for file in files]))
+    parts.append(_table(["file", "SHA-256"], [[f"`{file.name}`", f"`{of_file(file)}`"] for file in files]))
     (folder / "README.md").write_text("\n\n".join(parts) + "\n")
 
 
@@ -165,8 +165,3 @@ def _number(value: float | None) -> str:
 
 def _value(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -1,6 +1,7 @@
-"""Making of an evaluator: get the feature network, describe the reference images, score what is known beside them."""
+"""Making of an evaluator: get the feature network, and describe the reference images."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from pipeline.data import store
 from pipeline.data.errors import DataError
 from pipeline.data.store import DataSet
 from pipeline.features import check, inception, pixels
-from pipeline.features.damage import damaged
 from pipeline.features.evaluator import Evaluator, load_network
 from pipeline.features.settings import Evaluation, EvaluatorDescription, Layout
 from pipeline.features.train import train
@@ -21,10 +21,7 @@ from pipeline.runtime.seeding import generator
 
 
 def build(data: Path, output: Path, settings: Evaluation, context: Context) -> None:
-    """Make the evaluator of one data set; write it, its floor, and the scores of damaged real images and of noise.
-
-    The floor is the score of real images of another split. A perfect generator reaches it, and one that has learnt
-    nothing scores like noise. Real images with known damage lie between.
+    """Make the evaluator of one data set and write it.
 
     Args:
         data: Folder of the data set.
@@ -41,11 +38,11 @@ def build(data: Path, output: Path, settings: Evaluation, context: Context) -> N
     images = store.load(data, context.device)
     name, (reference, _) = images.card["name"], _images(images, settings.reference, settings)
     splits = images.held_out if settings.reference == "train" else ["train"]
-    others = _sample(images, splits, settings) if splits else None
-    check.counts(name, settings, len(reference), len(others[0]) if others else None)
+    others = sample(images, splits, settings)[0] if splits else None
+    check.counts(name, settings, len(reference), None if others is None else len(others))
     check.network(images, settings)
     layout = _network(images, output, settings, context)
-    words = _words(name, [settings.reference], settings)
+    words = described(name, [settings.reference], settings)
     description = EvaluatorDescription(
         layout, settings.precision, name, words, settings.scoring, tuple(images.card["classes"] or ()) if layout else ()
     )
@@ -56,21 +53,9 @@ def build(data: Path, output: Path, settings: Evaluation, context: Context) -> N
         last = history.read(output / "history.csv")[-1]
         named = {key: value for key, value in last.items() if key.endswith("_accuracy")}
         metrics["accuracy"] = {key.removesuffix("_accuracy"): value for key, value in named.items()}
-    if others:
-        chosen, labels = others
-        source, least = _words(name, splits, settings), settings.scoring.least[0]
-        metrics["protocol"]["floor"] = f"{len(chosen)} real images; the fewer images, the larger the Fréchet distance"
-        metrics["floor"] = {"source": source, "images": len(chosen), **evaluator.score(chosen)}
-        metrics["damaged"] = {
-            kind: {"images": len(worse), **evaluator.score(worse)}
-            for kind, worse in damaged(chosen, labels, generator("damaged")).items()
-            if len(worse) >= least
-        }
-    shape = (settings.samples, *reference.shape[1:])
-    noise = torch.randint(256, shape, generator=generator("ceiling"), dtype=torch.uint8).to(context.device)
-    metrics["noise"] = {"source": "uniform noise", "images": len(noise), **evaluator.score(noise)}
-    if layout:
-        check.tells(metrics)
+        noise = uniform_noise(settings, reference.shape[1:]).to(context.device)
+        floor = 0.0 if others is None else evaluator.distance(evaluator.network.extract(others)[0])
+        check.tells(floor, evaluator.distance(evaluator.network.extract(noise)[0]))
     (output / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
 
 
@@ -106,7 +91,12 @@ def _images(images: DataSet, split: str, settings: Evaluation) -> tuple[Tensor, 
     return found[kept], labels[kept]
 
 
-def _sample(images: DataSet, splits: list[str], settings: Evaluation) -> tuple[Tensor, Tensor | None]:
+def uniform_noise(settings: Evaluation, shape: Sequence[int]) -> Tensor:
+    """Return as many images of uniform noise as an evaluator scores, uint8 `(samples, c, h, w)`."""
+    return torch.randint(256, (settings.samples, *shape), generator=generator("ceiling"), dtype=torch.uint8)
+
+
+def sample(images: DataSet, splits: list[str], settings: Evaluation) -> tuple[Tensor, Tensor | None]:
     """Return as many images of some splits as there are or needed, uint8 `(n, c, h, w)`, and their labels."""
     parts = [_images(images, split, settings) for split in splits]
     found = torch.cat([pixels for pixels, _ in parts])
@@ -115,7 +105,7 @@ def _sample(images: DataSet, splits: list[str], settings: Evaluation) -> tuple[T
     return found[chosen], torch.cat(labels)[chosen] if len(labels) == len(parts) else None
 
 
-def _words(name: str, splits: list[str], settings: Evaluation) -> str:
+def described(name: str, splits: list[str], settings: Evaluation) -> str:
     """Return in words what images those of some splits are."""
     classes = f", {' and '.join(settings.reference_classes)} only" if settings.reference_classes else ""
     return f"{name}, {' and '.join(splits)} split{'s' * (len(splits) > 1)}{classes}"

@@ -1,7 +1,6 @@
 """What can be wrong with the images and settings of an evaluator, found before training, and with its scores after."""
 
 import math
-from typing import Any
 
 from pipeline.data.errors import DataError
 from pipeline.data.store import DataSet
@@ -63,17 +62,16 @@ def network(data: DataSet, settings: Evaluation) -> None:
         raise DataError(f"data set {name} has 1 class; a classifier needs at least 2, inception none.")
 
 
-def tells(metrics: dict[str, Any]) -> None:
+def tells(floor: float, noise: float) -> None:
     """Make sure that a classifier tells real images from noise: one that has not learnt anything scores all alike.
 
     Args:
-        metrics: Scores of `noise`, and of other real images, the `floor`, where there are any.
+        floor: Fréchet distance of other real images from the reference; 0 where there are none.
+        noise: That of uniform noise.
 
     Raises:
         UserError: If noise is not `FAR` times as far from the reference as other real images.
     """
-    floor = metrics["floor"]["frechet_distance"] if "floor" in metrics else 0.0
-    noise = metrics["noise"]["frechet_distance"]
     if not max(FAR * floor, SAME) < noise < math.inf:
         raise UserError(
             f"the classifier cannot tell real images from noise: their Fréchet distances are {floor:.3g} and"

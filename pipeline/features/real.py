@@ -4,11 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from pipeline.data import store
 from pipeline.features import complete
-from pipeline.features.build import _sample, _words
+from pipeline.features.build import described, sample, uniform_noise
 from pipeline.features.damage import damaged
 from pipeline.features.settings import Evaluation
 from pipeline.runtime.context import Context
@@ -37,16 +35,16 @@ def score(data: Path, features: Path, output: Path, settings: Evaluation, contex
     if "accuracy" in made:
         metrics["accuracy"] = made["accuracy"]
     if splits := images.held_out if settings.reference == "train" else ["train"]:
-        chosen, labels = _sample(images, splits, settings)
+        chosen, labels = sample(images, splits, settings)
         metrics["floor"] = {
-            "source": _words(name, splits, settings), "images": len(chosen), **evaluator.score(chosen)
+            "source": described(name, splits, settings), "images": len(chosen), **evaluator.score(chosen)
         }  # fmt: skip
         metrics["damaged"] = {
             kind: {"images": len(worse), **evaluator.score(worse)}
             for kind, worse in damaged(chosen, labels, generator("damaged")).items()
             if len(worse) >= settings.scoring.least[0]
         }
-    noise = torch.randint(256, (settings.samples, *shape), generator=generator("ceiling"), dtype=torch.uint8)
+    noise = uniform_noise(settings, shape)
     scores = evaluator.score(noise.to(context.device))
     metrics["noise"] = {"source": "uniform noise", "images": len(noise), **scores}
     (output / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")

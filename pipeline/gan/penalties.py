@@ -1,4 +1,4 @@
-r"""Penalties of the gradient of the critic in its input, differentiable in the critic's weights.
+r"""Penalties on the gradient of the critic with respect to its input, differentiable in the critic's weights.
 
 With the gradient $g = \nabla_x C(x)$ of the critic's raw output at each point:
 

@@ -3,15 +3,15 @@
 from scipy.special import betaincinv, stdtrit  # scipy.stats has both, and takes a second to import
 
 
-def half_width(error: float, freedom: int, confidence: float) -> float:
+def half_width(error: float, degrees_of_freedom: int, confidence: float) -> float:
     """Return half of the interval of Student's t around a mean, for values that are normal.
 
     Args:
         error: Standard error of the mean, estimated from the values.
-        freedom: Degrees of freedom of that estimate: for n values n - 1.
+        degrees_of_freedom: Those of that estimate: for n values n - 1.
         confidence: Share of such intervals that hold the true mean; each bound by itself holds more often.
     """
-    return float(stdtrit(freedom, (1 + confidence) / 2)) * error
+    return float(stdtrit(degrees_of_freedom, (1 + confidence) / 2)) * error
 
 
 def share(successes: int, tries: int, confidence: float) -> tuple[float, float]:

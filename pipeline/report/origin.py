@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.runtime import files
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plan import Plan
 
@@ -27,7 +28,7 @@ def outdated(root: Path, plans: Sequence[Plan]) -> set[str]:
     if not lock.exists():
         return set()
     try:
-        content = yaml.load(lock.read_text(errors="replace"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        content = files.parsed(lock.read_text(errors="replace"))
         stages: dict[str, Any] = content["stages"]
     except (yaml.YAMLError, KeyError, TypeError):
         raise UserError(f"{lock} cannot be read: `make repro` repairs it, or says how.") from None

@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -116,9 +116,10 @@ def _text(
     trace = Trace(results, Path(os.path.relpath(results.root, out.parent)).as_posix())
     letters = sorted({letter for chapter in chapters for letter in chapter.experiments})
     values = _values(results, reported, written, letters)
-    environment = _environment(trace)
+    opening: set[str] = set()
+    environment = _environment(trace, opening)
     findings = environment.get_template("findings.md.j2").render(values)
-    environment.globals["opening"] = {found["path"] for found in FIGURE.finditer(findings)}
+    opening.update(found["path"] for found in FIGURE.finditer(findings))
     values |= {
         "findings": findings,
         "chapters": _rendered(environment, written, "chapter.md.j2"),
@@ -311,13 +312,13 @@ def cell(text: object) -> str:
     return " ".join(str(text).split()).replace("|", "\\|").replace("<", "&lt;")
 
 
-def _environment(trace: Trace) -> Environment:
+def _environment(trace: Trace, opening: Set[str]) -> Environment:
     """Return the templates' environment: `"kingma2014" | cite` is a link to a paper, `"C21" | claim` one to a claim.
-
-    Its global `opening`, empty at first, holds the paths of figures that are shown already: a chapter links to those.
 
     Args:
         trace: Writes where a table comes from, `source({"score_gan": runs})`.
+        opening: Paths of the figures that the findings show: each is shown once, and its chapter links to it. They may
+            join after the findings are written.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -337,5 +338,5 @@ def _environment(trace: Trace) -> Environment:
         "three": three,
         "words": words,
     }
-    environment.globals |= {"opening": set[str](), "source": trace}
+    environment.globals |= {"opening": opening, "source": trace}
     return environment

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pipeline.runtime import files
 
 Number = int | float
 Value = Number | str | list[Number | str]
@@ -194,10 +195,8 @@ class Reported(Part):
 
 def read() -> Reported:
     """Read the two data files that lie beside this module."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     reports, claims = (
-        yaml.load(Path(__file__).with_name(f"{name}.yaml").read_text(), Loader=loader)
-        for name in ("reported", "claims")
+        files.parsed(Path(__file__).with_name(f"{name}.yaml").read_text()) for name in ("reported", "claims")
     )
     return Reported.model_validate({**reports, "claims": claims["claims"]})
 

@@ -8,10 +8,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pipeline.data.checksum import of_file
 from pipeline.repro.repair import is_record
+from pipeline.runtime import files
 
 Output = dict[str, Any]
 """An output as dvc.lock has it: `path`, `md5`, `size`."""
@@ -22,7 +21,7 @@ def recorded(lock: Path) -> list[Output]:
     text = lock.read_text(errors="replace") if lock.exists() else ""
     if not is_record(text):
         return []
-    content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    content = files.parsed(text)
     return [output for stage in content.get("stages", {}).values() for output in stage.get("outs", ())]
 
 

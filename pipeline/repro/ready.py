@@ -35,7 +35,7 @@ def run_all(
         submit: Starts a stage.
         kind: Of which kind a stage is.
         width: How many stages of each kind may run at once.
-        urgency: Of the ready stages that there is a place for the one with the largest starts first.
+        urgency: Priority: of the ready stages for which there is a place, the one with the largest starts first.
         watcher: Is told of every start and end.
 
     Returns:

@@ -85,7 +85,7 @@ def _is_alive(process: int, since: float) -> bool:
 def is_record(text: str) -> bool:
     """Return whether a text is a `dvc.lock` by DVC's own schema."""
     try:
-        COMPILED_LOCKFILE_SCHEMA(yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        COMPILED_LOCKFILE_SCHEMA(files.parsed(text))
     except (yaml.YAMLError, Invalid):
         return False
     return True

@@ -1,7 +1,21 @@
-"""Files that are written as a whole or not at all."""
+"""Files that are written as a whole or not at all, and YAML that is read fast."""
 
 import os
 from pathlib import Path
+from typing import Any
+
+import yaml
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # compiled where it can be: ten times faster
+
+
+def parsed(text: str | bytes) -> Any:
+    """Return the content of a YAML file that the pipeline or DVC wrote.
+
+    Raises:
+        YAMLError: If it is damaged.
+    """
+    return yaml.load(text, LOADER)
 
 
 def write(path: Path, content: bytes | memoryview) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.runtime import files
 from pipeline.runtime.errors import UserError
 
 FOLDER = Path("plan")
@@ -50,7 +51,7 @@ class Plan:
         """
         if not path.is_file():
             raise UserError(f"{path}: no such plan file; `dvc repro plan` writes one per stage and run of params.yaml.")
-        return cls(**yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        return cls(**files.parsed(path.read_text()))
 
 
 def read_all(root: Path = Path()) -> list[Plan]:

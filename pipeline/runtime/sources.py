@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path("sources")
 """Folder in which `plan` lists the modules and packages of each stage, `sources/train_vae.yaml`."""
 
-PACKAGES = {name: name for name in ("torch", "torchvision", "numpy", "scipy")} | {"sklearn": "scikit-learn"}
+PACKAGES = {name: name for name in ("torch", "torchvision", "numpy", "scipy")} | {
+    "sklearn": "scikit-learn", "PIL": "pillow", "torch_fidelity": "torch-fidelity",
+}  # fmt: skip
 """Packages that compute, another version of which may give another result, and the distributions they come from."""
 
 EXEMPT = {
@@ -25,7 +27,7 @@ EXEMPT = {
     "stages/job.py": "reads the plan file, takes locks and moves the output into place; computes nothing",
     "pipeline/runtime/context.py": "device, scratch folder and log of a computation",
     "pipeline/runtime/errors.py": "errors that are shown as a sentence, without a traceback",
-    "pipeline/runtime/files.py": "writes the bytes that it is given, as a whole",
+    "pipeline/runtime/files.py": "reads YAML, and writes the bytes that it is given, as a whole",
     "pipeline/runtime/gpus.py": "lists GPUs for the runner, and for the sentence that refuses one",
     "pipeline/runtime/parent.py": "notices that DVC was killed",
     "pipeline/runtime/paths.py": "where scratch files and records live",
@@ -53,7 +55,7 @@ def listing(script: str) -> Listing:
         script: Path relative to the root of the repository, `stages/train_vae.py`.
 
     Returns:
-        `modules` by path and `packages` by name, without the exempt modules and what only they import.
+        `modules` by path, without the exempt ones, and `packages` by name.
 
     Raises:
         UserError: If a module is missing or not Python.

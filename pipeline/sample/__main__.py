@@ -6,7 +6,6 @@ the flow and a scatter plot; `samples.json` says what they are samples of.
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +16,18 @@ from torch import Tensor
 from pipeline.report import style
 from pipeline.runtime.arguments import positive
 from pipeline.runtime.device import prepare
-from pipeline.runtime.errors import UserError
+from pipeline.runtime.errors import UserError, told
 from pipeline.sample.models import Generator, load
 
 
 def main() -> None:
     """Read the command line and write samples."""
     options = _options()
-    try:
+    with told():
         model = load(options.model, options.trained, prepare(), best=options.best)
         if not isinstance(model, Generator):
             raise UserError(f"{options.model}: a network of features, which generates nothing.")
         print(write(model, options.count, options.seed, options.out))
-    except UserError as error:
-        sys.exit(f"error: {error}")
 
 
 def write(model: Generator[Any], count: int, seed: int, folder: Path) -> str:

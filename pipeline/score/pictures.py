@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from pipeline.data import readers
+from pipeline.data import checksum, readers
 from pipeline.data.errors import DataError
 from pipeline.features.evaluator import Evaluator
 from pipeline.features.settings import EvaluatorDescription
@@ -69,7 +69,7 @@ def read(place: Path, wanted: Wanted, resize: bool = False) -> Bytes:
 
 
 def _folder(place: Path, wanted: Wanted, resize: bool) -> Bytes:
-    files = sorted(file for file in place.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    files = [place / file for file in checksum.listing(place) if file.suffix.lower() in SUFFIXES]
     if not files:
         raise DataError(f"{place}: no pictures; files ending in {', '.join(sorted(SUFFIXES))} are looked for.")
     read, wrong = [], dict[str, list[Path]]()
@@ -98,13 +98,14 @@ def _picture(file: Path, wanted: Wanted, resize: bool) -> Bytes:
     """
     try:
         with Image.open(file) as opened:
-            opened.load()
-            image = opened.convert("RGBA" if "A" in opened.getbands() or "transparency" in opened.info else "RGB")
+            readers.unambiguous(opened)
+            if opened.has_transparency_data and opened.convert("RGBA").getchannel("A").getextrema()[0] != 255:
+                raise DataError("are transparent in places")
+            pixels = np.asarray(readers.opaque(opened).convert("RGB"), np.uint8)
+    except readers.AmbiguousError as error:
+        raise DataError(f"cannot be read: {error}") from None
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise DataError("cannot be read") from None
-    if image.mode == "RGBA" and image.getchannel("A").getextrema()[0] != 255:
-        raise DataError("are transparent in places")
-    pixels = np.asarray(image, np.uint8)[..., :3]
     if wanted.channels == 1 and (pixels != pixels[..., :1]).any():
         raise DataError(f"have colours, and are {pixels.shape[1]} x {pixels.shape[0]}")
     if wanted.size and pixels.shape[:2] != (wanted.size, wanted.size):

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from pipeline.config import params
-from pipeline.runtime.errors import UserError
+from pipeline.runtime.arguments import positive
+from pipeline.runtime.errors import told
 from pipeline.sweep import grid, queue
 from pipeline.sweep.grid import Sweep
 
@@ -20,16 +21,15 @@ def main() -> None:
     """Read the command line and do what it says."""
     options = _options()
     try:
-        swept = grid.combinations(" ".join(options.values))
-        sweep = grid.plan(params.read(Path("params.yaml")), swept, options.seeds)
-        print(f"{len(sweep.experiments)} experiments of {', '.join(sweep.targets)}", flush=True)
-        if options.dry_run:
-            for name, overrides in sweep.experiments.items():
-                print(f"  {name}: {' '.join(f'{key}={value}' for key, value in overrides.items())}")
-            return
-        sys.exit(run(sweep, options.jobs))
-    except UserError as error:
-        sys.exit(f"error: {error}")
+        with told():
+            swept = grid.combinations(" ".join(options.values))
+            sweep = grid.plan(params.read(Path("params.yaml")), swept, options.seeds)
+            print(f"{len(sweep.experiments)} experiments of {', '.join(sweep.targets)}", flush=True)
+            if options.dry_run:
+                for name, overrides in sweep.experiments.items():
+                    print(f"  {name}: {' '.join(f'{key}={value}' for key, value in overrides.items())}")
+                return
+            sys.exit(run(sweep, options.jobs))
     except KeyboardInterrupt:
         print("interrupted; queued experiments go on: `dvc queue status` shows them, `dvc queue stop --kill` ends them")
         sys.exit(130)
@@ -67,7 +67,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m pipeline.sweep", description=__doc__)
     parser.add_argument("values", nargs="+", help="hyperparameters with their values, gan.penalty=none,r1")
     parser.add_argument("--seeds", type=_numbers, default=[], help="seeds of every training that is reached: 0,1,2")
-    parser.add_argument("--jobs", type=int, default=1, help="experiments at once; 1 by default")
+    parser.add_argument("--jobs", type=positive, default=1, help="experiments at once; 1 by default")
     parser.add_argument("--dry-run", action="store_true", help="check, show the experiments, and run nothing")
     return parser.parse_args()
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-import yaml
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from pipeline.config import params
 from pipeline.runtime.errors import UserError
@@ -109,7 +109,7 @@ def _value(text: str) -> Any:
     """Read a value by the rules of params.yaml."""
     try:
         return YAML(typ="safe", pure=True).load(text)
-    except yaml.YAMLError:
+    except YAMLError:
         return text
 
 

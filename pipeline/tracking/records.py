@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
-from pipeline.runtime import history
+from pipeline.data.checksum import of_file
+from pipeline.runtime import files, history
 from pipeline.runtime.plan import Plan, read_all
 from pipeline.tracking.store import Points, metric_name
 
@@ -120,7 +120,7 @@ class Record:
     def weights(self) -> dict[str, str]:
         """Return the SHA-256 of every file of weights, by its name without ending."""
         files = sorted(self.output.glob("*.safetensors"))
-        return {f"weights.{file.stem}": f"sha256:{_digest(file, 'sha256')}" for file in files}
+        return {f"weights.{file.stem}": f"sha256:{of_file(file)}" for file in files}
 
 
 def finished(root: Path, figures: Path) -> tuple[list[Record], int]:
@@ -163,7 +163,7 @@ def locked(root: Path) -> dict[str, Any]:
     lock = root / "dvc.lock"
     if not lock.exists():
         return {}
-    stages: dict[str, Any] = yaml.load(lock.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))["stages"]
+    stages: dict[str, Any] = files.parsed(lock.read_text())["stages"]
     return stages
 
 
@@ -233,7 +233,7 @@ def numbers(tree: Mapping[str, Any], prefix: str = "", step: int | None = None) 
 
 def md5(file: Path) -> str:
     """Return the MD5 of a file as hexadecimal digits, the one that `dvc.lock` holds."""
-    return _digest(file, "md5")
+    return of_file(file, "md5")
 
 
 def dvc_md5(path: Path) -> str:
@@ -243,8 +243,3 @@ def dvc_md5(path: Path) -> str:
     files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
     listing = [{"md5": md5(file), "relpath": relpath} for relpath, file in sorted(files.items())]
     return hashlib.md5(json.dumps(listing, sort_keys=True).encode()).hexdigest() + ".dir"
-
-
-def _digest(file: Path, algorithm: str) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, algorithm).hexdigest()

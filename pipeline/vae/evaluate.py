@@ -50,6 +50,6 @@ def summary(model: Vae, terms: dict[str, Tensor], beta: float | None) -> dict[st
     """
     means = {name: value.mean().item() for name, value in terms.items()}
     loss = means["reconstruction"] + (beta * means["kl"] if beta is not None else 0.0)
-    if not model.bounded:
+    if not model.has_elbo:
         return {"loss": loss, **means}
     return {"loss": loss, **means, "elbo": model.observation.constant - means["reconstruction"] - means["kl"]}

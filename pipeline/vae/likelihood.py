@@ -85,7 +85,7 @@ def _protocol(model: Vae, images: DataSet, settings: Scoring) -> dict[str, Any]:
     }
     if not model.sampled:
         return protocol | {"elbo": "none: the decoder is given the latent itself and not samples of a posterior"}
-    if not model.bounded:
+    if not model.has_elbo:
         return protocol | {"elbo": "none: the trained loss is no log-likelihood; nor are there bits per dimension"}
     form = "over the same samples" if model.network.flow_layers else "in closed form"
     return protocol | {
@@ -124,7 +124,7 @@ def _scores(model: Vae, images: DataSet, seed: int, settings: Scoring) -> dict[s
     scores["squared_error"] = pictures.squared_error(model, images)
     if model.sampled:
         scores["active_units"] = pictures.active_units(model, test)
-    if model.bounded:
+    if model.has_elbo:
         scores["elbo"] = {split: values["elbo"] for split, values in means.items()}
         scores["bits_per_dimension"] = {"elbo": model.observation.bits(means["test"]["elbo"])}
     return scores

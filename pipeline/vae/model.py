@@ -75,9 +75,9 @@ class Vae(nn.Module):
         return self.network.posterior == "gaussian"
 
     @property
-    def bounded(self) -> bool:
+    def has_elbo(self) -> bool:
         """Whether there is an ELBO: p(x|z) is normalised, and z is sampled from q(z|x) in training."""
-        return self.sampled and self.observation.density
+        return self.sampled and self.observation.is_density
 
     def posterior(self, x: Tensor) -> Posterior:
         """Return q(z|x) for scaled images `(n, c, h, w)`."""

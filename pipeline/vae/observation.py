@@ -59,7 +59,7 @@ class Observation:
         return cls(likelihood, pixels, spacing, lowest)
 
     @property
-    def density(self) -> bool:
+    def is_density(self) -> bool:
         """Whether `log_score` and `constant` make a probability or a density."""
         return self.likelihood == "bernoulli" or self.likelihood in VARIANCE
 

@@ -11,12 +11,12 @@ from torch import Tensor
 from pipeline.data import store
 from pipeline.data.batches import epoch_batches
 from pipeline.data.store import DataSet
-from pipeline.runtime import settings as files
 from pipeline.runtime import training, weights
 from pipeline.runtime.adam import Adam
 from pipeline.runtime.captured import captured
 from pipeline.runtime.context import Context, Row
 from pipeline.runtime.seeding import generator, seeded
+from pipeline.runtime.settings import write
 from pipeline.runtime.training import Duration
 from pipeline.runtime.weights import Weights
 from pipeline.vae.evaluate import summary, terms
@@ -45,7 +45,7 @@ def train(data: Path, output: Path, settings: Training, context: Context) -> Non
     description = VaeDescription(settings.network, tuple(images.card["shape"]), observation, settings.precision)
     trainees = {weights.name(seed): partial(VaeTrainee, seed, images, description, settings) for seed in schedule.seeds}
     training.train(trainees, Duration("epoch", schedule.epochs, snapshots=schedule.snapshots), output, context)
-    files.write(output / FILE, description)
+    write(output / FILE, description)
 
 
 class VaeTrainee:

@@ -69,7 +69,13 @@ def test_what_is_no_pair_is_refused(first, second):
 def test_equal_runs():
     found = paired([1.0, 2.0], [1.0, 2.0])
     assert (found.interval, found.p) == (Bounds(0.0, 0.0), 1.0)
-    assert needed(0.0, 0.0) is None and paired([2.0, 3.0], [1.0, 2.0]).p == 0.0
+    assert needed(0.0, 0.0) is None
+
+
+@pytest.mark.parametrize("first", [[1.0, 1.0], [0.1 + 0.2, 0.3], [2.0, 2.0, 2.0]])
+def test_the_same_difference_for_every_seed_is_no_evidence(first):
+    found = paired(first, [0.0] * len(first))
+    assert (found.n, found.spread, found.interval, found.p) == (len(first), None, None, None)
 
 
 def test_the_power_is_how_often_the_interval_excludes_zero():

@@ -87,7 +87,8 @@ def test_git_needs_a_repository_and_an_author_and_no_conflict(nobody):
 def test_a_disk_needs_space(tmp_path):
     assert machine.disk([tmp_path, tmp_path / "absent"], needed=1).good
     full = machine.disk([tmp_path], needed=1 << 70)
-    assert not full.good and str(tmp_path) in full.text and "Free the disk" in full.text
+    assert not full.good and str(tmp_path) in full.text and '"Free the disk" in docs/tour.md' in full.text
+    assert "## Free the disk\n" in (ROOT / "docs/tour.md").read_text()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to the superuser")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.data.errors import DataError
 from pipeline.data.store import DataSet
 from pipeline.features import build as building
-from pipeline.features import check, classifier, evaluator
+from pipeline.features import check, classifier, evaluator, real
 from pipeline.features.build import build
 from pipeline.features.classifier import Classifier
 from pipeline.features.evaluator import Evaluator, load_network
@@ -32,15 +32,20 @@ SETTINGS = Evaluation(
 SCORES = {
     "frechet_distance", "inception_score", "inception_score_spread", "kid", "kid_spread", "precision", "recall",
 }  # fmt: skip
+COMPLETE = SCORES | {"density", "coverage"}
 
 
 @pytest.fixture
 def make(dots, cpu, tmp_path):
     def run(data=dots, **changes):
-        output = tmp_path / "made"
+        """Make an evaluator; return its folder, and the scores of what is known."""
+        output, scores = tmp_path / "made", tmp_path / "scores"
         output.mkdir(exist_ok=True)
-        build(data, output, replace(SETTINGS, **changes), Context(cpu, tmp_path / "scratch"))
-        return output, json.loads((output / "metrics.json").read_text())
+        scores.mkdir(exist_ok=True)
+        settings, context = replace(SETTINGS, **changes), Context(cpu, tmp_path / "scratch")
+        build(data, output, settings, context)
+        real.score(data, output, scores, settings, context)
+        return output, json.loads((scores / "metrics.json").read_text())
 
     return run
 
@@ -48,12 +53,12 @@ def make(dots, cpu, tmp_path):
 def test_floor_and_noise_with_the_protocol_of_both(make):
     output, metrics = make()
     floor, noise, protocol = metrics["floor"], metrics["noise"], metrics["protocol"]
-    assert set(floor) == set(noise) == SCORES | {"source", "images"}
+    assert set(floor) == set(noise) == COMPLETE | {"source", "images"}
     assert (floor["source"], floor["images"]) == ("dots, train split", 40)
     assert (noise["source"], noise["images"]) == ("uniform noise", 40)
     assert 0 <= floor["frechet_distance"] < 0.1 * noise["frechet_distance"]
     assert floor["recall"] > 0.5 > noise["recall"]
-    assert protocol["floor"].startswith("40 real images") and protocol["evaluator_precision"] == "fp32"
+    assert protocol["evaluator_precision"] == "fp32"
     assert protocol["names"]["frechet_distance"] == "FD (classifier)"
     assert not any("FID" in name or "KID" in name for name in protocol["names"].values())
     assert (protocol["reference"], protocol["reference_images"], protocol["images"]) == ("dots, test split", 60, 40)
@@ -77,7 +82,7 @@ def test_damaged_real_images_are_scored_beside_the_floor(make):
     _, metrics = make()
     assert set(metrics["damaged"]) == {"blurred", "tenth_noise", "class_missing"}
     distances = {kind: scores["frechet_distance"] for kind, scores in metrics["damaged"].items()}
-    assert all(set(scores) == SCORES | {"images"} for scores in metrics["damaged"].values())
+    assert all(set(scores) == COMPLETE | {"images"} for scores in metrics["damaged"].values())
     # the dots are too simple for more: noise is between bright left and bright right, and blurred halves are bright too
     assert metrics["floor"]["frechet_distance"] < distances["class_missing"]
     assert len({metrics["floor"]["frechet_distance"], *distances.values()}) == 4
@@ -219,17 +224,14 @@ def test_every_other_shape_is_taken(network, shape, cpu, tmp_path, monkeypatch):
     build(None, tmp_path, replace(SETTINGS, network=network), Context(cpu, tmp_path / "scratch"))
 
 
-@pytest.mark.parametrize("floor", [None, 0.0, 3.0])
+@pytest.mark.parametrize("floor", [0.0, 3.0])
 @pytest.mark.parametrize("noise", [0.0, 1e-9, 5.9, 6.1, float("nan"), float("inf")])
 def test_an_evaluator_that_does_not_tell_noise_from_images_is_refused(floor, noise):
-    metrics = {"noise": {"frechet_distance": noise}}
-    if floor is not None:
-        metrics["floor"] = {"frechet_distance": floor}
-    if max(1e-6, 2 * (floor or 0.0)) < noise < math.inf:
-        check.tells(metrics)
+    if max(1e-6, 2 * floor) < noise < math.inf:
+        check.tells(floor, noise)
     else:
         with pytest.raises(UserError, match="cannot tell real images from noise"):
-            check.tells(metrics)
+            check.tells(floor, noise)
 
 
 def test_a_dead_classifier_is_refused(make):

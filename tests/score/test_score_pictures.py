@@ -73,9 +73,35 @@ def coloured(folder):
     Image.new("RGB", (28, 28), (255, 0, 0)).save(folder / "0000.png")
 
 
+def moving(folder):
+    frames = [Image.new("L", (28, 28), level) for level in (0, 9)]
+    frames[0].save(folder / "0000.png", "GIF", save_all=True, append_images=frames[1:])
+
+
+def fractions(folder):
+    Image.new("F", (28, 28)).save(folder / "0000.png", "TIFF")
+
+
+def test_sixteen_bits_a_value_become_eight(tmp_path):
+    grey = np.tile(np.array([0, 300, 32768, 65535], np.uint16), (28, 7))
+    read_ = read(save(tmp_path / "a", grey[None]), GREY)
+    assert read_[0, 0, 0, :4].tolist() == [0, 1, 128, 255]  # v / 257
+
+
+def test_what_a_checksum_leaves_out_is_not_scored(tmp_path):
+    folder = save(tmp_path / "a", noise(3, 28, 28))
+    (folder / ".hidden").mkdir()
+    (folder / "__MACOSX").mkdir()
+    Image.new("L", (28, 28)).save(folder / ".hidden" / "x.png")
+    (folder / "__MACOSX" / "._0.png").write_bytes(b"no picture")
+    assert len(read(folder, GREY)) == 3
+
+
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
+        (moving, "1 cannot be read: it holds several pictures; one is needed"),
+        (fractions, "1 cannot be read: its pixels are F; 8 or 16 bits per channel of grey, RGB or CMYK are needed"),
         (broken, "1 cannot be read"),
         (transparent, "1 are transparent in places"),
         (small, "1 are 27 x 28"),

@@ -52,6 +52,7 @@ def test_without_seeds_the_trainings_are_left_alone():
         ("gan.penalyt=none,r1", "with gan.penalyt=none, params.yaml cannot be run"),
         ("gan.runs.nobody.penalty=none,r1", "gan.runs.nobody.penalty: no such key in params.yaml"),
         ("gan.penalty=r1", "these experiments do not differ"),
+        ("gan.penalty=none,[r1", r"with gan.penalty=\[r1, params.yaml cannot be run"),
     ],
 )
 def test_what_cannot_be_run_is_refused(text, message):
