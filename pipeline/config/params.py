@@ -12,7 +12,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from pipeline.config import counts, data, dirac, features, flow, gan, samples, simsiam, theirs, vae
 from pipeline.config.base import Schema, mapping, unknown
 from pipeline.config.family import Family
-from pipeline.runtime import plan, sources
+from pipeline.runtime import files, plan, sources
 from pipeline.runtime.errors import UserError
 from pipeline.runtime.plan import Plan
 
@@ -123,6 +123,4 @@ def _output(path: Path) -> str:
 def _put(path: Path, text: str) -> None:
     if not path.exists() or path.read_bytes() != text.encode():
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        partial.write_bytes(text.encode())
-        partial.replace(path)
+        files.write(path, text.encode())

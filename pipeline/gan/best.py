@@ -8,7 +8,6 @@ from typing import Any
 
 from pipeline.gan.model import TrainedGan
 from pipeline.gan.settings import Scoring
-from pipeline.runtime import weights
 
 FOLDER, CHOSEN = "best", "chosen.json"
 
@@ -32,8 +31,7 @@ def keep(model: Path, trained: TrainedGan, output: Path, seeds: Mapping[str, Any
     chosen = {}
     for seed, measured in seeds.items():
         step = measured["best_step"]
-        name = weights.name(int(seed))
-        file = f"{name if step == trained.snapshots[-1] else weights.snapshot(name, 'step', step)}.safetensors"
+        file = f"{trained.stored(int(seed), step)}.safetensors"
         shutil.copyfile(model / file, folder / file)
         chosen[seed] = {
             "step": step,

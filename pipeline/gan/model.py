@@ -56,9 +56,12 @@ class TrainedGan:
 
     def generator(self, folder: Path, seed: int, step: int, device: torch.device) -> nn.Module:
         """Return the averaged generator after `step` steps."""
+        return _filled(build(self.network, self.shape)[0], folder, self.stored(seed, step), device)
+
+    def stored(self, seed: int, step: int) -> str:
+        """Return the name under which that generator's weights are stored."""
         name = weights.name(seed)
-        stored = name if step == self.snapshots[-1] else weights.snapshot(name, "step", step)
-        return _filled(build(self.network, self.shape)[0], folder, stored, device)
+        return name if step == self.snapshots[-1] else weights.snapshot(name, "step", step)
 
     def raw_generator(self, folder: Path, seed: int, device: torch.device) -> nn.Module:
         """Return the last generator itself, not its average."""
