@@ -6,15 +6,10 @@ import sys
 from pathlib import Path
 
 from pipeline.data.errors import DataError
+from pipeline.runtime import files
 
 LEFT_BEHIND = {"__macosx", "thumbs.db", "desktop.ini"}
 """What archives and file managers leave beside pictures without asking, in lower case; hidden as dot files are."""
-
-
-def of_file(path: Path, algorithm: str = "sha256") -> str:
-    """Return the checksum of a file in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def listing(folder: Path) -> list[Path]:
@@ -54,8 +49,8 @@ def of(path: Path) -> str:
         DataError: If `listing` does.
     """
     if path.is_file():
-        return of_file(path)
-    lines = (f"{of_file(path / file)}  {file.as_posix()}\n" for file in listing(path))
+        return files.digest(path)
+    lines = (f"{files.digest(path / file)}  {file.as_posix()}\n" for file in listing(path))
     return hashlib.sha256(os.fsencode("".join(lines))).hexdigest()
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from pipeline.data import checksum
 from pipeline.data.errors import DataError
 from pipeline.data.registry import File
+from pipeline.runtime import files
 from pipeline.runtime.paths import scratch
 from pipeline.runtime.progress import bar
 
@@ -100,7 +100,7 @@ def _wrong(path: Path, file: File) -> str:
     """Return nothing if the bytes at `path` are the official ones, else both checksums in words."""
     algorithm, expected = file.checksum.split(":")
     with disk_errors(str(path)):
-        found = checksum.of_file(path, algorithm)
+        found = files.digest(path, algorithm)
     return (
         ""
         if found == expected

@@ -8,10 +8,10 @@ from typing import Any
 import yaml
 
 from pipeline.compare import metrics
-from pipeline.data.checksum import of_file
 from pipeline.gan import best
 from pipeline.report.origin import outdated
 from pipeline.runtime import settings, sources
+from pipeline.runtime.files import digest
 from pipeline.runtime.plan import Plan, read_all
 from pipeline.sample.models import NETWORK, WEIGHTS, Model, Origin
 
@@ -69,7 +69,7 @@ def write(model: Model[Any], folder: Path, root: Path) -> None:
         _versions(plan, root),
     ]
     files = [file for file in sorted(folder.iterdir()) if file.name != "README.md"]
-    parts.append(_table(["file", "SHA-256"], [[f"`{file.name}`", f"`{of_file(file)}`"] for file in files]))
+    parts.append(_table(["file", "SHA-256"], [[f"`{file.name}`", f"`{digest(file)}`"] for file in files]))
     (folder / "README.md").write_text("\n\n".join(parts) + "\n")
 
 

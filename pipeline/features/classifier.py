@@ -5,11 +5,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pipeline.data import checksum
 from pipeline.features.network import FeatureNetwork
 from pipeline.features.resnet import Backbone
 from pipeline.features.settings import Layout
-from pipeline.runtime import weights
+from pipeline.runtime import files, weights
 
 WEIGHTS = "weights"
 SMALLEST = 15  # pixels of a side that three plain blocks leave one of
@@ -61,7 +60,7 @@ def load(folder: Path, layout: Layout, data: str, precision: str, device: torch.
     classifier = Classifier(layout).to(device)
     classifier.load_state_dict(weights.load(folder, WEIGHTS, device))
     classifier.eval().requires_grad_(False)
-    digest = checksum.of_file(folder / f"{WEIGHTS}.safetensors")
+    digest = files.digest(folder / f"{WEIGHTS}.safetensors")
     words = {
         "feature_network": f"{layout.network} trained on {data}, {layout.dimensions} features after ReLU,"
         f" weights sha256 {digest[:12]}",

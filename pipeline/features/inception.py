@@ -16,11 +16,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from pipeline.data import checksum
 from pipeline.data.download import disk_errors, fetch
 from pipeline.data.errors import DataError
 from pipeline.data.registry import File
 from pipeline.features.network import FeatureNetwork
+from pipeline.runtime import files
 from pipeline.runtime.seeding import seeded
 
 OFFICIAL = File(
@@ -66,7 +66,7 @@ def load(folder: Path, precision: str, device: torch.device) -> FeatureNetwork:
     with safe_open(folder / WEIGHTS, "pt") as file:
         source = file.metadata()["source"]
     official = source == OFFICIAL.checksum
-    digest = source.removeprefix("sha256:") if official else checksum.of_file(folder / WEIGHTS)
+    digest = source.removeprefix("sha256:") if official else files.digest(folder / WEIGHTS)
     pickled = io.BytesIO()  # the class unpickles what it is built from: made here, nothing of it was read
     torch.save(load_file(folder / WEIGHTS), pickled)
     pickled.seek(0)
@@ -119,7 +119,7 @@ def _official() -> Path:
         raise DataError(
             f"INCEPTION_WEIGHTS={path}: no such file; set it to the absolute path of {OFFICIAL.name}, or unset it."
         )
-    if (found := f"sha256:{checksum.of_file(Path(path))}") != OFFICIAL.checksum:
+    if (found := f"sha256:{files.digest(Path(path))}") != OFFICIAL.checksum:
         raise DataError(
             f"INCEPTION_WEIGHTS={path}: {found}, but {OFFICIAL.name} has {OFFICIAL.checksum};"
             " scores would not be comparable."

@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.data.checksum import of_file
 from pipeline.repro.repair import is_record
 from pipeline.runtime import files
 
@@ -43,13 +42,13 @@ def damaged(cache: Path, output: Output, *, thoroughly: bool) -> list[Path]:
         return []
     parts = {whole: output["md5"]}
     if output["md5"].endswith(".dir"):
-        if of_file(whole, "md5") != output["md5"].removesuffix(".dir"):
+        if files.digest(whole, "md5") != output["md5"].removesuffix(".dir"):
             return [whole]
         parts = {place(cache, entry["md5"]): entry["md5"] for entry in json.loads(whole.read_text())}
     there = [part for part in parts if part.exists()]
     if not thoroughly and sum(part.stat().st_size for part in there) == output["size"]:
         return []
-    odd = [part for part in there if of_file(part, "md5") != parts[part]]
+    odd = [part for part in there if files.digest(part, "md5") != parts[part]]
     return [whole, *odd] if odd or len(there) < len(parts) else []
 
 

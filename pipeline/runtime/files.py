@@ -1,5 +1,6 @@
-"""Files that are written as a whole or not at all, and YAML that is read fast."""
+"""Files that are written as a whole or not at all, their checksums, and YAML that is read fast."""
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,12 @@ def parsed(text: str | bytes) -> Any:
         YAMLError: If it is damaged.
     """
     return yaml.load(text, LOADER)
+
+
+def digest(path: Path, algorithm: str = "sha256") -> str:
+    """Return the checksum of a file in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def write(path: Path, content: bytes | memoryview) -> None:

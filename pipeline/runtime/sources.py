@@ -27,7 +27,7 @@ EXEMPT = {
     "stages/job.py": "reads the plan file, takes locks and moves the output into place; computes nothing",
     "pipeline/runtime/context.py": "device, scratch folder and log of a computation",
     "pipeline/runtime/errors.py": "errors that are shown as a sentence, without a traceback",
-    "pipeline/runtime/files.py": "reads YAML, and writes the bytes that it is given, as a whole",
+    "pipeline/runtime/files.py": "reads YAML, computes checksums, and writes the bytes that it is given, as a whole",
     "pipeline/runtime/gpus.py": "lists GPUs for the runner, and for the sentence that refuses one",
     "pipeline/runtime/parent.py": "notices that DVC was killed",
     "pipeline/runtime/paths.py": "where scratch files and records live",

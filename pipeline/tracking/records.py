@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.data.checksum import of_file
 from pipeline.runtime import files, history
 from pipeline.runtime.plan import Plan, read_all
 from pipeline.tracking.store import Points, metric_name
@@ -119,8 +118,8 @@ class Record:
 
     def weights(self) -> dict[str, str]:
         """Return the SHA-256 of every file of weights, by its name without ending."""
-        files = sorted(self.output.glob("*.safetensors"))
-        return {f"weights.{file.stem}": f"sha256:{of_file(file)}" for file in files}
+        stored = sorted(self.output.glob("*.safetensors"))
+        return {f"weights.{file.stem}": f"sha256:{files.digest(file)}" for file in stored}
 
 
 def finished(root: Path, figures: Path) -> tuple[list[Record], int]:
@@ -233,7 +232,7 @@ def numbers(tree: Mapping[str, Any], prefix: str = "", step: int | None = None) 
 
 def md5(file: Path) -> str:
     """Return the MD5 of a file as hexadecimal digits, the one that `dvc.lock` holds."""
-    return of_file(file, "md5")
+    return files.digest(file, "md5")
 
 
 def dvc_md5(path: Path) -> str:

@@ -16,6 +16,7 @@ from pipeline.data import checksum
 from pipeline.doctor import project
 from pipeline.doctor.__main__ import examined
 from pipeline.repro import objects
+from pipeline.runtime import files
 from pipeline.tracking import store
 
 LINES = ("python", "packages", "path", "git", "disk", "device", "params", "data", "cache", "tracking", "scratch")
@@ -135,7 +136,7 @@ def test_damaged_objects_of_the_cache_are_named(root):
     Repo.init(no_scm=True).close()
     assert project.cache().good and project.cache().text.startswith("0 of 0 outputs")
     cache, content = root / ".dvc/cache/files/md5", b"weights"
-    md5 = checksum.of_file(Path(shutil.copy(_file(root / "weights", content), root / "copy")), "md5")
+    md5 = files.digest(Path(shutil.copy(_file(root / "weights", content), root / "copy")), "md5")
     place = objects.place(cache, md5)
     _file(place, content)
     outputs = [{"path": "weights", "md5": md5, "size": 7}, {"path": "away", "md5": "0" * 32, "size": 1}]

@@ -14,7 +14,7 @@ from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d
 
 from pipeline.data import download
 from pipeline.data.errors import DataError
-from pipeline.features import evaluator, inception
+from pipeline.features import complete, evaluator, inception, real
 from pipeline.features.build import build
 from pipeline.features.settings import Evaluation, Scoring
 from pipeline.runtime.context import Context
@@ -54,7 +54,10 @@ def test_random_weights_run_the_whole_path_and_are_never_called_fid(dots, cpu, t
     output = tmp_path / "made"
     output.mkdir()
     build(dots, output, SETTINGS, Context(cpu, tmp_path))
-    metrics = json.loads((output / "metrics.json").read_text())
+    (tmp_path / "real").mkdir()
+    monkeypatch.setattr(complete, "NEIGHBOURS", 1)
+    real.score(dots, output, tmp_path / "real", SETTINGS, Context(cpu, tmp_path))
+    metrics = json.loads((tmp_path / "real" / "metrics.json").read_text())
     assert metrics["protocol"]["names"]["frechet_distance"] == "FD (random Inception)"
     assert "random weights sha256" in metrics["protocol"]["feature_network"]
     assert metrics["floor"]["images"] == 4 and metrics["noise"]["frechet_distance"] > 0
