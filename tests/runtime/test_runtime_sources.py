@@ -1,6 +1,7 @@
 """What a stage is made of: modules by their checksums, packages that compute by their versions."""
 
 import os
+from importlib.metadata import version
 
 import pytest
 import yaml
@@ -131,3 +132,8 @@ def test_a_damaged_list_is_made_anew(repository, monkeypatch, damage):
     with pytest.raises(UserError, match="have changed since `plan` was run"):
         sources.verify("s")
     assert not (folder / "sources/s.yaml").exists()
+
+
+@pytest.mark.parametrize(("stage", "package"), [("data", "pillow"), ("features", "torch-fidelity")])
+def test_what_reads_pictures_and_computes_features_counts(stage, package):
+    assert sources.listing(f"stages/{stage}.py")["packages"][package] == version(package)

@@ -5,7 +5,7 @@ from checkout import params
 
 from pipeline.runtime.errors import UserError
 from pipeline.sweep import queue
-from pipeline.sweep.__main__ import _free
+from pipeline.sweep.__main__ import _free, main
 from pipeline.sweep.grid import combinations, plan
 
 
@@ -63,6 +63,13 @@ def test_what_cannot_be_run_is_refused(text, message):
 def test_seeds_that_cannot_be_used_are_refused():
     with pytest.raises(UserError, match="seeds"):
         plan(params(), combinations("gan.penalty=none,r1"), [0, 0])
+
+
+def test_no_jobs_at_once_are_refused(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["sweep", "gan.penalty=none,r1", "--jobs", "0"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "--jobs: at least 1" in capsys.readouterr().err
 
 
 def test_a_name_that_is_taken_gets_a_number():
