@@ -82,7 +82,7 @@ def paired(first: Sequence[float], second: Sequence[float], confidence: float = 
         return Difference(mean, n)
     error = spread / sqrt(n)
     half = half_width(error, n - 1, confidence)
-    p = 2 * float(stdtr(n - 1, -abs(mean) / error)) if error else float(mean == 0)
+    p = 2 * float(stdtr(n - 1, -abs(mean) / error)) if error else 1.0
     return Difference(mean, n, spread, Bounds(mean - half, mean + half), p)
 
 

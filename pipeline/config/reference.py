@@ -20,8 +20,8 @@ INTRODUCTION = """\
 # Hyperparameters
 
 What can stand in [`params.yaml`](../params.yaml), section by section. A family's hyperparameters stand at the top of
-its section and hold for all of its runs; an entry under `runs` overrides any of them. Where
-images are needed, the entry names its data set; `like` names a run of the same family whose overrides it inherits.
+its section and hold for all of its runs; an entry under `runs` overrides any of them. Where images
+are needed, the entry names its data set; `like` names a run of the same family whose overrides it inherits.
 `make profile NAME=paper` writes the reports' own values, `make profile NAME=default` the small ones.
 
 (`python -m pipeline.config.reference` writes this page from the schemas in `pipeline/config/`; edit those.)

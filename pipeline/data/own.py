@@ -45,7 +45,7 @@ def arrays(own: Own) -> tuple[Source, Splits]:
     labels, classes = _numbered({ours: _labels(found, theirs, place) for ours, theirs in splits.items()}, place)
     levels = 2 if max(int(part.max()) for part in images.values()) <= 1 else 256
     given = {split: Split(part, labels.get(split)) for split, part in images.items()}
-    read, how = _with_test(shuffled(given), own.test_share)
+    read, how = _ordered(given, own.test_share)
     return _source(place, own, how, classes, levels), read
 
 
@@ -79,7 +79,7 @@ def folder(own: Own, pictures: Pictures) -> tuple[Source, Splits]:
                 )
                 progress.update()
             read[name] = Split(images, np.array([classes.index(file.parts[1]) for file in part], np.int64))
-    read, how = _with_test(shuffled(read), own.test_share)
+    read, how = _ordered(read, own.test_share)
     return _source(place, own, how, tuple(classes), 256), read
 
 
@@ -199,8 +199,9 @@ def _numbered(
     return numbered, tuple(map(str, values))
 
 
-def _with_test(read: Splits, share: float) -> tuple[Splits, str]:
-    """Split a test part off the training split where there is none; say how the splits came about."""
+def _ordered(given: Splits, share: float) -> tuple[Splits, str]:
+    """Put splits in a fixed random order, a test part split off where there is none; say how they came about."""
+    read = shuffled(given)
     if "test" in read:
         return read, "as given, in a fixed random order"
     whole = read["train"]

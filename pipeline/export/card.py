@@ -11,7 +11,7 @@ from pipeline.compare import metrics
 from pipeline.gan import best
 from pipeline.report.origin import outdated
 from pipeline.runtime import settings, sources
-from pipeline.runtime.files import digest
+from pipeline.runtime.files import digest, parsed
 from pipeline.runtime.plan import Plan, read_all
 from pipeline.sample.models import NETWORK, WEIGHTS, Model, Origin
 
@@ -149,7 +149,7 @@ def _licence(card: Mapping[str, Any] | None, root: Path) -> str:
 
 
 def _versions(plan: Plan, root: Path) -> str:
-    listed = yaml.safe_load((root / sources.FOLDER / f"{plan.stage}.yaml").read_text())["packages"]
+    listed = parsed((root / sources.FOLDER / f"{plan.stage}.yaml").read_text())["packages"]
     return "Trained with " + ", ".join(f"{name} {version}" for name, version in listed.items()) + "."
 
 

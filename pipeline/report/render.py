@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.report import reported as numbers
@@ -35,6 +34,7 @@ from pipeline.report.simsiam import chapter as simsiam
 from pipeline.report.trace import Trace
 from pipeline.report.vae import chapter as vae
 from pipeline.runtime.errors import UserError
+from pipeline.runtime.files import parsed
 
 CHAPTERS: tuple[Chapter, ...] = (
     vae.CHAPTER, gan.CHAPTER, simsiam.CHAPTER, dirac.CHAPTER, flow.CHAPTER, beta_vae.CHAPTER, mlp_vae.CHAPTER,
@@ -243,7 +243,7 @@ def evidence(error: Mistake, claims: Sequence[Claim], rows: Sequence[dict[str, A
 
 def references() -> dict[str, dict[str, str]]:
     """Return who, title and link of every paper that the report cites, by key."""
-    papers: dict[str, dict[str, str]] = yaml.safe_load((TEMPLATES / "references.yaml").read_text())
+    papers: dict[str, dict[str, str]] = parsed((TEMPLATES / "references.yaml").read_text())
     return papers
 
 

@@ -116,15 +116,18 @@ def panels(
     (_savers.get() or _Savers()).save(figure, path)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def drawn(figure: Figure) -> Image.Image:
+    """Return a figure as a picture of RGB."""
     canvas = FigureCanvasAgg(figure)
     with look(), warnings.catch_warnings():  # numbers so long that they leave no room are no reason to stop
         warnings.filterwarnings("ignore", "constrained_layout not applied")
         canvas.draw()  # type: ignore[no-untyped-call]
-    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-    picture = Image.fromarray(pixels).convert("RGB")
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")  # type: ignore[no-untyped-call]
+
+
+def _save(figure: Figure, path: Path) -> None:
     # a third of the bytes of all colours, and no eye tells them apart
-    palette = picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    palette = drawn(figure).quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     palette.save(path, compress_level=COMPRESSION)
 
 

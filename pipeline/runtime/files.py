@@ -11,7 +11,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # compiled where it can 
 
 
 def parsed(text: str | bytes) -> Any:
-    """Return the content of a YAML file that the pipeline or DVC wrote.
+    """Return the content of a YAML file of this project or of DVC.
 
     Raises:
         YAMLError: If it is damaged.

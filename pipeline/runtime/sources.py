@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from pipeline.runtime import files
 from pipeline.runtime.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,7 +93,7 @@ def verify(stage: str) -> None:
 def _listed(file: Path) -> dict[str, str]:
     """Return the entries of a list that `plan` wrote; of a damaged one none."""
     try:
-        return _entries(yaml.safe_load(file.read_text()))
+        return _entries(files.parsed(file.read_text()))
     except (yaml.YAMLError, UnicodeDecodeError, AttributeError, TypeError):
         return {}
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d import proj3d
@@ -51,13 +50,10 @@ def _animate(games: dict[str, Any], paths: np.ndarray, file: Path, frames: int) 
     rows = -(-len(paths) // COLUMNS)
     with style.look():
         figure = Figure(figsize=(WIDTH * COLUMNS, HEIGHT * rows), layout="constrained")
-        canvas = FigureCanvasAgg(figure)
         panels = [figure.add_subplot(rows, COLUMNS, number + 1, projection="3d") for number in range(len(paths))]
         for axes, (name, game), path in zip(panels, games.items(), paths, strict=True):
             _space(axes, name, game, path)
-        canvas.draw()  # type: ignore[no-untyped-call]
-    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-    ground = Image.fromarray(pixels).convert("RGB")
+    ground = style.drawn(figure)
     colours = [_colour(game) for game in games.values()]
     lines = [_pixels(axes, path, ground.height) for axes, path in zip(panels, paths, strict=True)]
     complete = ground.copy()
